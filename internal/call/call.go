@@ -1,0 +1,214 @@
+// Package call holds the values of one call that every room shares: who calls, what is sent, to which deployment, what
+// came of it, and the one inversion by which a room asks for a model (Dispatcher). Values only: no I/O, no policy, no
+// HTTP. A Brief's one constructor demands a passed fidelity check; a Class has only Raise.
+package call
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/weirhq/weir/internal/finops/money"
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/models/catalog"
+)
+
+// OpID identifies a call: a UUIDv7, so ids sort by time. It is the x-request-id.
+type OpID [16]byte
+
+// String is the 32 hex digits.
+func (id OpID) String() string { return hex.EncodeToString(id[:]) }
+
+// ParseOpID reads 32 hex digits.
+func ParseOpID(s string) (OpID, error) {
+	var id OpID
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(id) {
+		return id, fmt.Errorf("call id %q: want 32 hex digits", s)
+	}
+	copy(id[:], b)
+	return id, nil
+}
+
+// Class is a data class. Its rank is its place in the policy table; the zero Class is the lowest.
+type Class struct {
+	rank int
+	name string
+}
+
+// NewClass makes the class at a rank (0 = least sensitive).
+func NewClass(rank int, name string) Class { return Class{rank: rank, name: name} }
+
+// Raise returns the more sensitive of the two. It is the only way to change a class.
+func (c Class) Raise(d Class) Class {
+	if c.name == "" || d.rank > c.rank {
+		return d
+	}
+	return c
+}
+
+// Name is the class's name; Rank its place.
+func (c Class) Name() string { return c.name }
+
+// Rank is the class's place in the policy table, 0 = least sensitive.
+func (c Class) Rank() int { return c.rank }
+
+// Caller is who calls, resolved: from the key first, then from hints that the key allows.
+type Caller struct {
+	KeyID                                   string // public part of the key; never the secret
+	Team, UseCase, Workflow, Agent, Session string
+	RawContext                              bool // may name a context: brief model directly
+}
+
+// Facts are what is known of a call before any attempt. They travel by value.
+type Facts struct {
+	ID      OpID
+	Caller  Caller
+	Class   Class
+	Route   string
+	Dialect llm.Dialect
+	Needs   llm.Needs
+	Start   time.Time
+}
+
+// Hosting says where a deployment runs.
+type Hosting string
+
+// Hostings.
+const (
+	API   Hosting = "api"   // a third party's API
+	Cloud Hosting = "cloud" // a private cloud tenancy
+	Own   Hosting = "own"   // self-hosted
+)
+
+// Target is a deployment, resolved: a model at one provider endpoint with one credential, and the layer it stands in.
+type Target struct {
+	Deployment string
+	Provider   string
+	Dialect    llm.Dialect
+	WireID     string // the provider's name for the model
+	Model      *catalog.Model
+	Hosting    Hosting
+	Region     string
+	Layer      int    // 1-based; 0 = named directly
+	LayerName  string // "" when named directly
+}
+
+// Purpose says why an attempt is made.
+type Purpose string
+
+// Purposes.
+const (
+	Answer   Purpose = "answer"
+	Retry    Purpose = "retry"
+	Fallback Purpose = "fallback"
+	Escalate Purpose = "escalate"
+	Compress Purpose = "compress"
+	Probe    Purpose = "probe"
+)
+
+// Order asks for one attempt.
+type Order struct {
+	Purpose Purpose
+	Target  Target
+	Payload Payload
+	MaxOut  int  // tokens; the ceiling that is held and, where the caller gave none, sent
+	Stream  bool // ask the provider for a stream
+	Judge   bool // the answer will be judged or translated: every frame is decoded, and the last Delta carries Final
+	N       int  // answers asked for, >= 1
+}
+
+// Dispatcher is how any room asks for a model. Only the gateway implements it: permit, hold, journal, send, settle.
+// Open returns an *llm.Error; nothing was billed when it does. Safe for concurrent use.
+type Dispatcher interface {
+	// Allowed keeps the targets that policy permits for these facts, in order.
+	Allowed(Facts, Purpose, []Target) []Target
+	Open(context.Context, Facts, Order) (Exchange, error)
+}
+
+// Exchange is one attempt under way. Not safe for concurrent use. Close must always be called.
+type Exchange interface {
+	// Recv returns the next frame; io.EOF after the last. Another error is an *llm.Error and ends the exchange. On a
+	// judged stream the last Delta before io.EOF has no Raw and carries the whole answer in Final. Raw is valid until
+	// the next Recv unless the order was judged.
+	Recv() (llm.Delta, error)
+	// Judge records what became of the answer. Call it before Close; without it the verdict is "unjudged".
+	Judge(Verdict)
+	// Close cancels the provider if it still speaks, settles exactly once and enqueues the ledger row. Idempotent.
+	Close() (Attempt, error)
+}
+
+// Clocks are durations since the call's start. Zero = did not happen.
+type Clocks struct {
+	Sent        time.Duration // attempt's request handed to the connection
+	ProviderTTF time.Duration // provider's first byte of content
+	FirstByte   time.Duration // first byte handed to the client (streams; non-streams: as Accepted)
+	Accepted    time.Duration // verdict "accepted"
+	End         time.Duration // provider's last byte
+}
+
+// Outcome says how an attempt ended upstream.
+type Outcome string
+
+// Outcomes.
+const (
+	OK       Outcome = "ok"
+	Failed   Outcome = "failed"  // the provider answered with an error
+	Cut      Outcome = "cut"     // the connection broke or went silent
+	Canceled Outcome = "aborted" // the client went, or Weir gave up
+	Refused  Outcome = "refused" // never sent: policy, budget, price
+)
+
+// Verdict says what Weir made of an answer.
+type Verdict struct {
+	Result VerdictResult
+	Check  string // the check that decided, "" if none
+	Reason string // safe to show; no content of the call beyond field names
+}
+
+// VerdictResult is one of the results below.
+type VerdictResult string
+
+// Verdict results.
+const (
+	Unjudged VerdictResult = "unjudged"
+	Accepted VerdictResult = "accepted"
+	Rejected VerdictResult = "rejected" // escalated, or the last layer's answer refused
+	Errored  VerdictResult = "errored"  // nothing to judge
+)
+
+// Settlement says how sure an attempt's cost is.
+type Settlement string
+
+// Settlements. Every attempt that was sent ends as exactly one of them.
+const (
+	Settled   Settlement = "settled"   // provider's usage, priced
+	Estimated Settlement = "estimated" // no usage came; Weir's own count
+	Presumed  Settlement = "presumed"  // a crash: the held amount
+	NotSent   Settlement = "not_sent"  // refused before sending: cost 0
+)
+
+// Attempt is what ledger, telemetry and reports eat. One wide row of the ledger.
+type Attempt struct {
+	Facts       Facts
+	N           int // 1-based number of the attempt within the call
+	Order       Order
+	Rule        string // the policy rule that allowed or denied it
+	Served      string // model as the provider named it
+	Fingerprint string
+	Usage       llm.Usage
+	Lines       []money.Line
+	Cost        money.Nano
+	Held        money.Nano
+	Budget      string     // the budget node that the hold counts against; "" = none
+	Baseline    money.Nano // the same tokens at the route's dearest layer: what the frontier would have cost
+	PriceRow    string     // catalog.Price.ID
+	Clocks      Clocks
+	Outcome     Outcome
+	Settlement  Settlement
+	Verdict     Verdict
+	Err         string // code of the error, "" if none
+	Notes       string // compact JSON written by the call's last attempt: skipped layers, brief, repairs
+	Final       bool   // the call's last attempt
+}

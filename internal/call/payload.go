@@ -1,0 +1,117 @@
+package call
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/weirhq/weir/internal/llm"
+)
+
+// Payload is what an attempt sends: *Raw, the caller's own bytes, or Brief, a checked and compressed stand-in.
+type Payload interface{ payload() }
+
+// Raw is a request as the caller sent it: its bytes, what one pass told of them, and the request decoded at most once.
+type Raw struct {
+	Body     []byte
+	Envelope llm.Envelope
+	Forward  []Field // caller's headers that go upstream unchanged on the same dialect (anthropic-beta, ...)
+
+	decode  func([]byte) (*llm.Request, error)
+	decoded *llm.Request
+}
+
+// NewRaw wraps a scanned body; decode is called at most once, when someone must translate or read it.
+func NewRaw(body []byte, env llm.Envelope, decode func([]byte) (*llm.Request, error)) *Raw {
+	return &Raw{Body: body, Envelope: env, decode: decode}
+}
+
+// Request decodes the body on first use. The result is shared: do not change it.
+func (r *Raw) Request() (*llm.Request, error) {
+	if r.decoded == nil {
+		q, err := r.decode(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.decoded = q
+	}
+	return r.decoded, nil
+}
+
+func (*Raw) payload() {}
+
+// Fidelity is the result of comparing a brief with its source: facts of pinned classes (amounts, dates, ids, negated
+// obligations) that the source holds, how many of them the brief keeps, and how many it states that the source lacks.
+type Fidelity struct {
+	Pinned   int // facts that must survive
+	Kept     int // of those, found in the brief
+	Invented int // numbers or ids in the brief that the source lacks
+	// SourceSHA and BriefSHA are the SHA-256 of the text before and after.
+	SourceSHA, BriefSHA [32]byte
+	SourceTokens        int // estimated
+	BriefTokens         int // estimated
+}
+
+// Passed reports whether nothing pinned was lost and nothing was invented.
+func (f Fidelity) Passed() bool {
+	return f.Kept == f.Pinned && f.Invented == 0 && f.SourceSHA != [32]byte{}
+}
+
+// Brief is what may go to a layer marked context: brief. Raw does not fit there.
+type Brief struct {
+	req      *llm.Request
+	text     string
+	fidelity Fidelity
+}
+
+// NewBrief is the one constructor. text is the brief as one string (what the fidelity check read); req carries it with
+// instructions, schema, tools and the last user turn verbatim. It fails unless fidelity passed on exactly this text.
+func NewBrief(req *llm.Request, text string, f Fidelity) (Brief, error) {
+	if !f.Passed() {
+		return Brief{}, fmt.Errorf("brief refused: %d of %d pinned facts kept, %d invented", f.Kept, f.Pinned, f.Invented)
+	}
+	if sha256.Sum256([]byte(text)) != f.BriefSHA {
+		return Brief{}, fmt.Errorf("brief refused: the fidelity check read another text")
+	}
+	return Brief{req: req, text: text, fidelity: f}, nil
+}
+
+// Request is the request to encode. Shared: do not change it.
+func (b Brief) Request() *llm.Request { return b.req }
+
+// Text is the brief's own text, for people to read.
+func (b Brief) Text() string { return b.text }
+
+// Fidelity tells what was kept.
+func (b Brief) Fidelity() Fidelity { return b.fidelity }
+
+func (Brief) payload() {}
+
+// Field is one header field.
+type Field struct{ Name, Value string }
+
+// Wire is one request in a provider's dialect, ready to send; credentials are added by the sender.
+type Wire struct {
+	Path   string   // after the provider's base URL, with query
+	Header []Field  // beside content-type and credentials
+	Body   [][]byte // written one after the other; never changed
+	Stream bool
+}
+
+// Size is the body's length in bytes.
+func (w Wire) Size() int {
+	n := 0
+	for _, b := range w.Body {
+		n += len(b)
+	}
+	return n
+}
+
+// Reply is a provider's answer as it begins to arrive. Close frees the connection, or breaks it when the body has not
+// been read to its end; cancelling the context of the send breaks it too.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   io.ReadCloser
+}
