@@ -6,6 +6,7 @@ package call
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -88,6 +89,7 @@ type Target struct {
 	Provider   string
 	Dialect    llm.Dialect
 	WireID     string // the provider's name for the model
+	OutputKey  string // OpenAI dialect: the member that caps output, max_tokens or max_completion_tokens
 	Model      *catalog.Model
 	Hosting    Hosting
 	Region     string
@@ -113,6 +115,7 @@ type Order struct {
 	Purpose Purpose
 	Target  Target
 	Payload Payload
+	Prompt  int  // tokens of the payload, estimated from above by the dispatcher: what is held for input
 	MaxOut  int  // tokens; the ceiling that is held and, where the caller gave none, sent
 	Stream  bool // ask the provider for a stream
 	Judge   bool // the answer will be judged or translated: every frame is decoded, and the last Delta carries Final
@@ -120,7 +123,8 @@ type Order struct {
 }
 
 // Dispatcher is how any room asks for a model. Only the gateway implements it: permit, hold, journal, send, settle.
-// Open returns an *llm.Error; nothing was billed when it does. Safe for concurrent use.
+// Open returns an *llm.Error when no answer will come; the attempt's ledger row is written all the same. One Dispatcher
+// serves one call; its attempts are made one after the other.
 type Dispatcher interface {
 	// Allowed keeps the targets that policy permits for these facts, in order.
 	Allowed(Facts, Purpose, []Target) []Target
@@ -138,6 +142,9 @@ type Exchange interface {
 	// Close cancels the provider if it still speaks, settles exactly once and enqueues the ledger row. Idempotent.
 	Close() (Attempt, error)
 }
+
+// ErrNotSent marks an error of an attempt of which no byte of the request left: nothing can have been billed.
+var ErrNotSent = errors.New("the request was not sent")
 
 // Clocks are durations since the call's start. Zero = did not happen.
 type Clocks struct {
@@ -165,6 +172,8 @@ type Verdict struct {
 	Result VerdictResult
 	Check  string // the check that decided, "" if none
 	Reason string // safe to show; no content of the call beyond field names
+	Notes  string // compact JSON of what else is worth telling: skipped layers, brief, repairs; "" = nothing
+	Final  bool   // the call ends with this attempt
 }
 
 // VerdictResult is one of the results below.
@@ -209,6 +218,4 @@ type Attempt struct {
 	Settlement  Settlement
 	Verdict     Verdict
 	Err         string // code of the error, "" if none
-	Notes       string // compact JSON written by the call's last attempt: skipped layers, brief, repairs
-	Final       bool   // the call's last attempt
 }

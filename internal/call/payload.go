@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/weirhq/weir/internal/llm"
 )
 
@@ -37,6 +39,23 @@ func (r *Raw) Request() (*llm.Request, error) {
 		r.decoded = q
 	}
 	return r.decoded, nil
+}
+
+// Noted returns the request with a note appended to the last user turn's text, spliced into the caller's bytes; without
+// such a text it returns r itself. The spans of the copy fit its bytes.
+func (r *Raw) Noted(note string) *Raw {
+	at := r.Envelope.LastUser.End
+	if !r.Envelope.LastUser.Present() {
+		return r
+	}
+	quoted, err := jsontext.AppendQuote(nil, note)
+	if err != nil {
+		return r
+	}
+	insert := quoted[1 : len(quoted)-1]
+	body := make([]byte, 0, len(r.Body)+len(insert))
+	body = append(append(append(body, r.Body[:at]...), insert...), r.Body[at:]...)
+	return &Raw{Body: body, Envelope: r.Envelope.Shifted(at, len(insert)), Forward: r.Forward, decode: r.decode}
 }
 
 func (*Raw) payload() {}

@@ -7,7 +7,6 @@ import (
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/finops/ledger"
 	"github.com/weirhq/weir/internal/finops/money"
-	"github.com/weirhq/weir/internal/governance/policy"
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/wire"
 )
@@ -42,23 +41,6 @@ type Back interface {
 	Stream(wire.StreamOptions) wire.StreamReader
 	// Error reads a provider's error answer.
 	Error(status int, header http.Header, body []byte) *llm.Error
-}
-
-type permitter interface {
-	Permit(call.Facts, call.Order) (policy.Permit, error)
-}
-
-type pricer interface {
-	// Worst is the most that an order can cost: what is held.
-	Worst(call.Order) (money.Nano, error)
-	// Price turns usage into lines by the price row in force; unpriced is an error.
-	Price(call.Target, llm.Usage) (Priced, error)
-}
-
-// Priced is a usage's cost, by one price row.
-type Priced struct {
-	Lines []money.Line
-	Row   string // catalog.Price.ID
 }
 
 // Hold is money set aside for one attempt. Settle and Void are idempotent; the first of them counts.

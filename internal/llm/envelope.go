@@ -33,10 +33,40 @@ type Envelope struct {
 	Needs         Needs
 	Texts         []Segment
 	MediaBytes    int    // bytes of inline media, left out of the token estimate
+	BodyBytes     int    // length of the body
 	Metadata      Hints  // found in the body (metadata, user)
 	LastUser      Span   // text of the last user turn (first text segment of it), inside the quotes
 	Turns         int    // messages
 	User          string // end-user id of the caller's own
+}
+
+// Shifted returns the envelope of a body into which n bytes were inserted at an offset. Spans that end at the offset or
+// hold it grow or move with their text.
+func (e Envelope) Shifted(at, n int) Envelope {
+	for _, s := range []*Span{&e.ModelSpan, &e.MaxSpan, &e.StreamOptions, &e.StreamSpan, &e.LastUser} {
+		*s = s.shifted(at, n)
+	}
+	texts := make([]Segment, len(e.Texts))
+	for i, t := range e.Texts {
+		t.Span = t.Span.shifted(at, n)
+		t.Escaped = t.Escaped || t.Span.Start <= at && at < t.Span.End
+		texts[i] = t
+	}
+	e.Texts = texts
+	return e
+}
+
+func (s Span) shifted(at, n int) Span {
+	if !s.Present() {
+		return s
+	}
+	if s.Start >= at {
+		s.Start += n
+	}
+	if s.End >= at {
+		s.End += n
+	}
+	return s
 }
 
 // Hints say on whose behalf a call is made. They come from headers and request metadata.

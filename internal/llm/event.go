@@ -41,6 +41,7 @@ type Delta struct {
 	Raw      []byte  // the provider's own bytes (an SSE frame with its blank line, or the body)
 	Events   []Event // what the frame says; a live same-dialect stream decodes only frames that carry usage, stop, tools or errors
 	Bytes    int     // bytes of answer text (escapes not undone) in this frame: the estimate when no usage comes
+	More     bool    // the next frame is already here: no need to flush after this one
 	Terminal bool    // from here on an agent may act: finish_reason chunk, message_delta, finishReason chunk, or the body
 	Final    *Response
 }

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/server"
+	"github.com/weirhq/weir/internal/telemetry"
+)
+
+// gcPercent trades memory for CPU: the heap of a gateway is small beside what it carries.
+const gcPercent = 400
+
+func (a *app) serve() *cobra.Command {
+	var api, admin string
+	var quiet bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer calls: the gateway itself",
+		Long: `Answers calls by weir.yaml until it is told to stop (SIGTERM, Ctrl-C): then /readyz says 503 and calls under
+way may finish. SIGHUP and a change of the file reload it; a file with errors changes nothing.
+
+Without any key, serve makes one and prints it once, unless other machines can reach listen.api.
+The access log goes to standard output, one JSON line a call, without content.`,
+		Example: `  weir serve
+  weir serve --config /etc/weir/weir.yaml --listen-api 0.0.0.0:8080
+  curl http://127.0.0.1:8080/v1/chat/completions -H "authorization: Bearer $WEIR_KEY" \
+    -d '{"model":"procurement","messages":[{"role":"user","content":"Has Invoice #402 been approved?"}]}'`,
+		Args: exact(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.runServe(cmd.Context(), api, admin, quiet)
+		},
+	}
+	c.Flags().StringVar(&api, "listen-api", "", "address for clients, over listen.api")
+	c.Flags().StringVar(&admin, "listen-admin", "", "address for health, metrics and the control API, over listen.admin")
+	c.Flags().BoolVar(&quiet, "quiet", false, "no access log")
+	c.Flags().BoolVar(&a.json, "json", false, "announce the addresses and the first key as one JSON line")
+	return c
+}
+
+func (a *app) runServe(ctx context.Context, api, admin string, quiet bool) error {
+	load := func() (*config.Config, error) {
+		c, err := a.load()
+		if err != nil {
+			return nil, err
+		}
+		if api != "" {
+			c.Listen.API = api
+		}
+		if admin != "" {
+			c.Listen.Admin = admin
+		}
+		return c, nil
+	}
+	c, err := load()
+	if err != nil {
+		return err
+	}
+	tune()
+	logs, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	lines := telemetry.NewLines(logs, a.Out)
+	defer lines.Flush()
+	opt := server.Options{
+		Config: c, Version: versionString(), Log: telemetry.Logger(a.Err, slog.LevelInfo),
+	}
+	if !quiet {
+		opt.Access = telemetry.Logger(lines, slog.LevelInfo)
+	}
+	s, err := server.New(opt)
+	if err != nil {
+		return err
+	}
+	if err := a.announce(s); err != nil {
+		return err
+	}
+	go a.reload(ctx, s, load, opt.Log)
+	return s.Serve(ctx)
+}
+
+// tune sets what the runtime cannot know. A blocking sync of the ledger would keep a lone processor from everything else.
+func tune() {
+	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
+// announcement is what serve says once it answers.
+type announcement struct {
+	API   string `json:"api"`
+	Admin string `json:"admin"`
+	Key   string `json:"key,omitzero"`
+}
+
+func (a *app) announce(s *server.Server) error {
+	said := announcement{API: "http://" + s.API(), Admin: "http://" + s.Admin(), Key: s.FirstKey}
+	if a.json {
+		b, err := json.Marshal(said)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.Out, "%s\n", b)
+		return err
+	}
+	fmt.Fprintf(a.Err, "weir answers on %s (health, metrics, control: %s)\n", said.API, said.Admin)
+	if r := s.Recovery; !r.Clean {
+		fmt.Fprintf(a.Err, "the last stop was unclean: %d attempts booked as presumed, %d budgets adjusted\n",
+			len(r.Presumed), len(r.Adjusted))
+	}
+	if said.Key != "" {
+		fmt.Fprintf(a.Err, "there was no key, so one was made; it is shown only now:\n\n  export WEIR_KEY=%s\n\n", said.Key)
+	}
+	return nil
+}
+
+// reload reads the file again on SIGHUP and when it changes.
+func (a *app) reload(ctx context.Context, s *server.Server, load func() (*config.Config, error), log *slog.Logger) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	changed := make(chan struct{}, 1)
+	go config.Watch(ctx, a.file, func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+		case <-changed:
+		}
+		c, err := load()
+		if err == nil {
+			err = s.Reload(c)
+		}
+		if err != nil {
+			log.Error("the configuration was not reloaded; the one before stays in force", slog.String("cause", err.Error()))
+			continue
+		}
+		log.Info("configuration reloaded", slog.String("file", a.file))
+	}
+}

@@ -1,0 +1,160 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// pos is a place in the file: line and column from 1, in characters. The zero pos means that the file does not say it.
+type pos struct{ line, col, width int }
+
+// Problem is one thing that is wrong with a file.
+type Problem struct {
+	Line, Column int    // from 1
+	Message      string // what is wrong, lower case
+	Hint         string // what to do; "" = nothing to add
+
+	width int
+}
+
+// Errors is everything that is wrong with a file, in the file's order. It is an error.
+type Errors struct {
+	Path     string
+	Problems []Problem
+
+	lines []string
+}
+
+// Error shows every problem as path:line:column, the line with a caret under it, and what to do. Secrets that stand in
+// the shown lines are masked.
+func (e *Errors) Error() string {
+	var b strings.Builder
+	for i, p := range e.Problems {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "%s:%d:%d: %s", e.Path, p.Line, p.Column, mask(p.Message))
+		if p.Line <= len(e.lines) {
+			b.WriteString(e.excerpt(p))
+		}
+		if p.Hint != "" {
+			b.WriteString("\n       " + mask(p.Hint))
+		}
+	}
+	return b.String()
+}
+
+// excerpt shows the problem's line with a caret under the place.
+func (e *Errors) excerpt(p Problem) string {
+	line := mask(strings.ReplaceAll(e.lines[p.Line-1], "\t", " "))
+	runes := []rune(line)
+	col := min(p.Column, len(runes)+1)
+	width := max(1, min(p.width, len(runes)-col+1))
+	from := 0
+	if len(runes) > 100 { // a long line is shown around the place
+		from = max(0, col-40)
+		runes = runes[from:min(len(runes), from+100)]
+		width = max(1, min(width, len(runes)-(col-from)+1))
+	}
+	return fmt.Sprintf("\n%5d | %s\n      | %s%s", p.Line, strings.TrimRight(string(runes), " \r"),
+		strings.Repeat(" ", col-1-from), strings.Repeat("^", width))
+}
+
+var (
+	secretValue = regexp.MustCompile(`(?i)((?:key|secret|token|password)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,}\s#]+)`)
+	secretLook  = regexp.MustCompile(`\b(?:sk[-_]|pk[-_]|rk[-_]|xai-|gsk_|hf_|wr_|AIza)[-_A-Za-z0-9]{12,}`)
+)
+
+// mask blots out what is or looks like a credential; references (env:, file:) stay. The text keeps its length, so that
+// a caret under it stays in place.
+func mask(line string) string {
+	blot := func(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }
+	line = secretValue.ReplaceAllStringFunc(line, func(m string) string {
+		at := secretValue.FindStringSubmatchIndex(m)
+		name, value := m[:at[3]], m[at[4]:]
+		bare := strings.Trim(value, `"'`)
+		if strings.HasPrefix(bare, "env:") || strings.HasPrefix(bare, "file:") {
+			return m
+		}
+		return name + blot(value)
+	})
+	return secretLook.ReplaceAllStringFunc(line, blot)
+}
+
+// problems collects what is wrong, and what is only worth a warning.
+type problems struct {
+	list     []Problem
+	warnings []string
+}
+
+// add notes a problem at a place; hint says what to do.
+func (p *problems) add(at pos, hint, format string, args ...any) {
+	p.list = append(p.list, Problem{
+		Line: max(1, at.line), Column: max(1, at.col), width: at.width, Hint: hint, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+func (p *problems) warn(format string, args ...any) {
+	p.warnings = append(p.warnings, fmt.Sprintf(format, args...))
+}
+
+// err is nil or the *Errors of all that was noted.
+func (p *problems) err(path string, data []byte) error {
+	if len(p.list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(p.list, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return &Errors{Path: path, Problems: p.list, lines: strings.Split(string(data), "\n")}
+}
+
+// suggest says which of the known words was probably meant, else lists them.
+func suggest(word string, known []string, what string) string {
+	best, dist := "", len(word)/3+2
+	for _, k := range known {
+		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < dist {
+			best, dist = k, d
+		}
+	}
+	switch {
+	case best != "":
+		return fmt.Sprintf("did you mean %q?", best)
+	case len(known) == 0:
+		return fmt.Sprintf("the file has no %s yet", what)
+	}
+	return fmt.Sprintf("%s: %s", what, strings.Join(known, ", "))
+}
+
+// distance is the number of single edits (insert, delete, change, swap of neighbours) between two words.
+func distance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	if len(x) > 64 || len(y) > 64 {
+		return 64
+	}
+	rows := make([][]int, len(x)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(y)+1)
+		rows[i][0] = i
+	}
+	for j := range y {
+		rows[0][j+1] = j + 1
+	}
+	for i := 1; i <= len(x); i++ {
+		for j := 1; j <= len(y); j++ {
+			same := 1
+			if x[i-1] == y[j-1] {
+				same = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+same)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(x)][len(y)]
+}

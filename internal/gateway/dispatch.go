@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/finops/ledger"
+	"github.com/weirhq/weir/internal/finops/money"
+	"github.com/weirhq/weir/internal/llm"
+)
+
+// maxErrorBody bounds what is read of a provider's error answer.
+const maxErrorBody = 64 << 10
+
+// dispatch makes the attempts of one call: permit, encode, hold, journal, send; the exchange settles.
+type dispatch struct {
+	g        *Gateway
+	snap     *Snapshot
+	baseline call.Target // what the frontier would have been
+	media    int         // bytes of inline media in the request
+	// usageAsked: the caller asked for usage on the stream, so what Weir's own flag brings need not be stripped.
+	usageAsked bool
+
+	n         int           // attempts so far
+	last      ledger.LSN    // of the latest row
+	cost      money.Nano    // of all attempts
+	estimated bool          // one of them was not told by its provider
+	prompt    int64         // tokens of the caller's own request, as the last provider that got it whole counted them
+	rule      string        // that permitted the latest attempt
+	waited    time.Duration // for providers
+}
+
+var _ call.Dispatcher = (*dispatch)(nil)
+
+// Allowed keeps the targets that policy permits.
+func (d *dispatch) Allowed(f call.Facts, why call.Purpose, targets []call.Target) []call.Target {
+	var kept []call.Target
+	for _, t := range targets {
+		if _, err := d.snap.Policy.Permit(f, call.Order{Purpose: why, Target: t}); err == nil {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+// Open makes one attempt, up to the head of the provider's answer.
+func (d *dispatch) Open(ctx context.Context, f call.Facts, o call.Order) (call.Exchange, error) {
+	d.n++
+	a := call.Attempt{Facts: f, N: d.n, Order: o}
+	permit, err := d.snap.Policy.Permit(f, o)
+	if err != nil {
+		return nil, d.refused(a, llm.AsError(err))
+	}
+	a.Rule, d.rule = permit.Rule, permit.Rule
+	back := d.g.Backs[o.Target.Dialect]
+	wire, err := encode(back, o)
+	if err != nil {
+		return nil, d.refused(a, llm.AsError(err))
+	}
+	size := wire.Size() - d.media
+	o.Prompt = d.g.tokens.upper(o.Target.Model.ID, size, d.media)
+	a.Order.Prompt, a.Order.Payload = o.Prompt, nil // the queue of rows keeps no bodies
+	worst, err := d.snap.Prices.Worst(o, f.Start)
+	if err != nil {
+		return nil, d.refused(a, llm.AsError(err))
+	}
+	hold, err := d.g.Holder.Hold(ctx, f, worst)
+	if err != nil {
+		return nil, d.refused(a, llm.AsError(err))
+	}
+	a.Held, a.Budget = worst, hold.Node()
+	now := d.g.Now()
+	intent := ledger.Intent{
+		Facts: f, N: a.N, Purpose: o.Purpose, Target: o.Target, Held: worst, Budget: a.Budget, At: now,
+	}
+	if err := d.g.Journal.Begin(intent); err != nil {
+		hold.Void()
+		return nil, err
+	}
+	_, whole := o.Payload.(*call.Raw)
+	x := &exchange{d: d, back: back, hold: hold, a: a, size: size, whole: whole, began: now}
+	x.a.Clocks.Sent = now.Sub(f.Start)
+	return x.send(ctx, wire)
+}
+
+// encode writes an order in its provider's dialect: the caller's own bytes, spliced, where the dialects are one.
+func encode(back Back, o call.Order) (call.Wire, error) {
+	switch p := o.Payload.(type) {
+	case *call.Raw:
+		if p.Envelope.Dialect == o.Target.Dialect {
+			return back.Forward(p, o)
+		}
+		q, err := p.Request()
+		if err != nil {
+			return call.Wire{}, err
+		}
+		return back.Encode(q, o)
+	case call.Brief:
+		return back.Encode(p.Request(), o)
+	}
+	return call.Wire{}, &llm.Error{Code: llm.CodeInternal, Message: "an order without a payload"}
+}
+
+// send sends the wire and reads the head of the answer.
+func (x *exchange) send(ctx context.Context, w call.Wire) (call.Exchange, error) {
+	reply, err := x.d.g.Sender.Send(ctx, x.a.Order.Target, w)
+	if err != nil {
+		return nil, x.lost(ctx, err)
+	}
+	x.reply = reply
+	if reply.Status/100 == 2 {
+		x.open(ctx)
+		return x, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(reply.Body, maxErrorBody))
+	if err != nil {
+		return nil, x.lost(ctx, err)
+	}
+	return nil, x.lost(ctx, x.back.Error(reply.Status, reply.Header, body))
+}
+
+// refused books an attempt that was not sent and returns its error.
+func (d *dispatch) refused(a call.Attempt, e *llm.Error) error {
+	a.Order.Payload = nil
+	a.Outcome, a.Settlement, a.Err = call.Refused, call.NotSent, string(e.Code)
+	a.Verdict = call.Verdict{Result: call.Errored, Reason: e.Message}
+	if a.Rule == "" {
+		a.Rule = e.Param
+	}
+	a.Clocks.End = d.g.Now().Sub(a.Facts.Start)
+	d.book(a)
+	return e
+}
+
+// book writes an attempt's row.
+func (d *dispatch) book(a call.Attempt) {
+	d.last = d.g.Journal.End(a)
+	d.cost += a.Cost
+	d.estimated = d.estimated || a.Settlement == call.Estimated
+	d.g.Watch.Attempt(a)
+}

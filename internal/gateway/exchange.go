@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
+	"github.com/weirhq/weir/internal/wire/sse"
+)
+
+// Bounds of reading an answer.
+const (
+	maxAnswer  = 64 << 20        // bytes of a non-streamed answer
+	usageGrace = 2 * time.Second // for the usage to come after the end of an answer
+)
+
+// exchange is one attempt under way: it reads the answer, keeps its meters and clocks, and settles once.
+type exchange struct {
+	d     *dispatch
+	back  Back
+	hold  Hold
+	a     call.Attempt
+	size  int  // bytes of the request's text
+	whole bool // the payload was the caller's whole request
+	began time.Time
+	reply *call.Reply
+	ctx   context.Context
+
+	frames *sse.Framer
+	reader wire.StreamReader
+	grace  *time.Timer
+	late   atomic.Bool // the grace ran out: the answer ended without usage
+
+	usage    *llm.Usage
+	text     int // bytes of answer text
+	finished bool
+	failure  *llm.Error
+	closed   bool
+}
+
+var _ call.Exchange = (*exchange)(nil)
+
+// open prepares for reading an answer whose head has come.
+func (x *exchange) open(ctx context.Context) {
+	x.ctx = ctx
+	o := x.a.Order
+	if o.Stream && strings.HasPrefix(x.reply.Header.Get("Content-Type"), "text/event-stream") {
+		x.frames = sse.NewFramer(x.reply.Body)
+		x.reader = x.back.Stream(wire.StreamOptions{Full: o.Judge, StripUsage: !x.d.usageAsked})
+	}
+}
+
+// Recv returns the next frame.
+func (x *exchange) Recv() (llm.Delta, error) {
+	if x.failure != nil {
+		return llm.Delta{}, x.failure
+	}
+	if x.finished {
+		return llm.Delta{}, io.EOF
+	}
+	var d llm.Delta
+	var err error
+	if x.reader == nil {
+		d, err = x.body()
+	} else {
+		d, err = x.frame()
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		x.failure = x.classify(err)
+		return llm.Delta{}, x.failure
+	}
+	return d, err
+}
+
+// body reads a non-streamed answer.
+func (x *exchange) body() (llm.Delta, error) {
+	body, err := io.ReadAll(io.LimitReader(x.reply.Body, maxAnswer+1))
+	if err != nil {
+		return llm.Delta{}, err
+	}
+	if len(body) > maxAnswer {
+		return llm.Delta{}, &llm.Error{Code: llm.CodeUpstream, Message: "the provider's answer is larger than 64 MiB"}
+	}
+	x.a.Clocks.ProviderTTF = x.since()
+	if x.a.Order.Stream {
+		return llm.Delta{}, x.notAStream(body)
+	}
+	events, n, err := x.back.Peek(body)
+	if err != nil {
+		return llm.Delta{}, err
+	}
+	d := llm.Delta{Raw: body, Events: events, Bytes: n, Terminal: true}
+	if x.a.Order.Judge {
+		if d.Final, err = x.back.Response(body); err != nil {
+			return llm.Delta{}, err
+		}
+	}
+	x.note(d)
+	x.finished = true
+	return d, nil
+}
+
+// notAStream is the error of a provider that answered a stream with a body: most often an error under status 200.
+func (x *exchange) notAStream(body []byte) error {
+	e := x.back.Error(x.reply.Status, x.reply.Header, body)
+	return &llm.Error{
+		Code: llm.CodeUpstream, Message: "the provider answered without a stream: " + e.Message, Upstream: 502, Err: e,
+	}
+}
+
+// frame reads the next frame of a stream that tells something.
+func (x *exchange) frame() (llm.Delta, error) {
+	f, err := x.frames.Next()
+	if errors.Is(err, io.EOF) || (err != nil && x.late.Load()) {
+		return x.endOfStream()
+	}
+	if err != nil {
+		return llm.Delta{}, err
+	}
+	raw := f.Raw
+	if f.Cut {
+		return llm.Delta{}, io.ErrUnexpectedEOF
+	}
+	if x.a.Order.Judge {
+		raw = bytes.Clone(raw)
+	}
+	d, err := x.reader.Read(raw)
+	if err != nil {
+		return llm.Delta{}, err
+	}
+	x.note(d)
+	if x.failure != nil {
+		return llm.Delta{}, x.failure
+	}
+	d.More = x.frames.Ready()
+	if d.Terminal && x.grace == nil {
+		x.grace = time.AfterFunc(usageGrace, func() {
+			x.late.Store(true)
+			_ = x.reply.Body.Close()
+		})
+	}
+	return d, nil
+}
+
+// endOfStream checks that a stream ended as its dialect demands. A judged one tells its whole answer.
+func (x *exchange) endOfStream() (llm.Delta, error) {
+	answer, complete := x.reader.Finish()
+	if !complete && !x.late.Load() {
+		return llm.Delta{}, io.ErrUnexpectedEOF
+	}
+	x.finished = true
+	if answer == nil {
+		return llm.Delta{}, io.EOF
+	}
+	return llm.Delta{Final: answer}, nil
+}
+
+// note keeps what a frame tells of meters and clocks.
+func (x *exchange) note(d llm.Delta) {
+	x.text += d.Bytes
+	if x.a.Clocks.ProviderTTF == 0 && (d.Bytes > 0 || d.Terminal) {
+		x.a.Clocks.ProviderTTF = x.since()
+	}
+	if x.a.Clocks.FirstByte == 0 && !x.a.Order.Judge && x.reader != nil && x.a.Clocks.ProviderTTF > 0 {
+		x.a.Clocks.FirstByte = x.a.Clocks.ProviderTTF
+	}
+	for _, ev := range d.Events {
+		switch ev.Kind {
+		case llm.EvStart:
+			x.a.Served, x.a.Fingerprint = ev.Model, ev.Fingerprint
+		case llm.EvMeter:
+			x.usage = ev.Usage
+		case llm.EvError:
+			x.failure = ev.Err
+		}
+	}
+}
+
+// Judge records what became of the answer.
+func (x *exchange) Judge(v call.Verdict) {
+	x.a.Verdict = v
+	if v.Result != call.Accepted {
+		return
+	}
+	c := &x.a.Clocks
+	if c.Accepted = x.since(); c.FirstByte == 0 {
+		c.FirstByte = c.Accepted
+	} else {
+		c.Accepted = c.FirstByte
+	}
+}
+
+func (x *exchange) since() time.Duration { return x.d.g.Now().Sub(x.a.Facts.Start) }
+
+// classify turns what went wrong while reading into the error that the cascade decides by.
+func (x *exchange) classify(err error) *llm.Error {
+	var e *llm.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case x.ctx.Err() != nil:
+		return &llm.Error{Code: llm.CodeTimeout, Message: "the call ended before its answer", Err: context.Cause(x.ctx)}
+	}
+	return &llm.Error{
+		Code: llm.CodeUpstream, Message: "the provider cut its answer", Err: err,
+		Hint: "deployment " + x.a.Order.Target.Deployment + " broke the connection",
+	}
+}

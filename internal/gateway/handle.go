@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/llm"
+)
+
+// durableWait bounds how long an ended answer waits for its rows to be on disk.
+const durableWait = 5 * time.Second
+
+// Handle answers one call. The error is an *llm.Error that has not been told to the client; after the first byte errors
+// go in band and Handle returns nil.
+func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
+	snap, front := g.snap.Load(), g.Fronts[in.Dialect]
+	env, err := front.Scan(in.Body) // admit: depth, strictness
+	if err != nil {
+		return err
+	}
+	env.BodyBytes = len(in.Body)
+	facts, err := g.facts(snap, in, env) // identify, data
+	if err != nil {
+		return err
+	}
+	d := &dispatch{g: g, snap: snap, media: env.MediaBytes, usageAsked: env.IncludeUsage}
+	p, err := g.plan(snap, d, &facts, env) // plan
+	if err != nil {
+		g.refuse(d, facts, err)
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, snap.Deadline)
+	defer cancel()
+	raw := call.NewRaw(in.Body, env, front.Decode)
+	raw.Forward = in.Forward
+	s := &sink{out: out, front: front, env: env, d: d, facts: facts}
+	err = g.Cascade.Run(ctx, d, facts, p, raw, s) // cascade
+	err = g.durable(ctx, d, overdue(err))
+	err = s.end(err) // encode what was held back
+	g.told(d, s, facts, env.Stream, err)
+	if err != nil && !s.Committed() {
+		return err
+	}
+	return nil
+}
+
+// facts says on whose behalf the call is made and which class its data has: the highest of the key's floor, the use
+// case's floor and the caller's own claim.
+func (g *Gateway) facts(snap *Snapshot, in Inbound, env llm.Envelope) (call.Facts, error) {
+	hints := in.Hints.Or(env.Metadata)
+	caller, err := in.Key.Caller(hints)
+	if err != nil {
+		return call.Facts{}, err
+	}
+	f := call.Facts{
+		ID: in.ID, Caller: caller, Class: snap.Policy.Unlabelled(), Dialect: in.Dialect, Needs: env.Needs, Start: in.Start,
+	}
+	for _, name := range []string{in.Key.Floor, hints.DataClass} {
+		if name == "" {
+			continue
+		}
+		c, ok := snap.Policy.Class(name)
+		if !ok {
+			return f, &llm.Error{
+				Code: llm.CodeInvalid, Message: "unknown data class " + name, Param: "x-weir-data-class",
+				Hint: "the classes are those of data.may_reach in weir.yaml",
+			}
+		}
+		f.Class = f.Class.Raise(c)
+	}
+	if caller.UseCase == "" {
+		return f, nil
+	}
+	u, ok := snap.UseCases[caller.UseCase]
+	if !ok {
+		return f, &llm.Error{
+			Code: llm.CodeInvalid, Message: "unknown use case " + caller.UseCase, Param: "x-weir-use-case",
+			Hint: "the registry is use_cases in weir.yaml",
+		}
+	}
+	if u.Floor.Name() != "" {
+		f.Class = f.Class.Raise(u.Floor)
+	}
+	return f, nil
+}
+
+// durable waits until the rows of the call's attempts are on disk. It joins a failure with the call's own error.
+func (g *Gateway) durable(ctx context.Context, d *dispatch, err error) error {
+	if d.last == 0 {
+		return err
+	}
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), durableWait)
+	defer cancel()
+	if lost := g.Journal.Durable(wait, d.last); lost != nil {
+		return &llm.Error{
+			Code: llm.CodeLedger, Message: "the usage ledger could not be written in time; the answer is withheld",
+			Hint: "the disk of storage.dir is full or stalled; see /readyz", Err: errors.Join(lost, err),
+		}
+	}
+	return err
+}
+
+// refuse books a call that ended before its first attempt for a reason of governance.
+func (g *Gateway) refuse(d *dispatch, f call.Facts, err error) {
+	e := llm.AsError(err)
+	if slices.Contains([]llm.Code{llm.CodePolicy, llm.CodeUnfit, llm.CodeUnauthorized}, e.Code) {
+		d.refused(call.Attempt{Facts: f, N: 1, Rule: e.Param, Order: call.Order{Purpose: call.Answer}}, e)
+	}
+	g.Watch.Call(Done{Facts: f, Took: g.Now().Sub(f.Start), Err: e})
+}
+
+// overdue words the end of the call's own deadline for the caller.
+func overdue(err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &llm.Error{
+		Code: llm.CodeTimeout, Message: "the call's deadline passed before an answer was accepted", Err: err,
+		Hint: "limits.deadline in weir.yaml bounds a call over all its attempts",
+	}
+}
+
+func (g *Gateway) told(d *dispatch, s *sink, f call.Facts, stream bool, err error) {
+	done := Done{
+		Facts: f, Attempts: d.n, Stream: stream, Took: g.Now().Sub(f.Start), Layer: s.order.Target.LayerName,
+	}
+	done.Overhead = done.Took - d.waited
+	if m := s.order.Target.Model; m != nil {
+		done.Model = m.ID
+	}
+	if err != nil {
+		done.Err = llm.AsError(err)
+	}
+	g.Watch.Call(done)
+}

@@ -1,0 +1,185 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/routing/cascade"
+)
+
+// plan finds the route that a name asks for and cuts its layers down to what the key may use, policy permits and the
+// request fits (capability, window). Nothing left = an error that names why.
+func (g *Gateway) plan(snap *Snapshot, d *dispatch, f *call.Facts, env llm.Envelope) (cascade.Plan, error) {
+	r, err := snap.route(env.Model, f.Caller)
+	if err != nil {
+		return cascade.Plan{}, err
+	}
+	f.Route = r.Name
+	d.baseline = r.Baseline
+	p := cascade.Plan{
+		Attempts: snap.Attempts, BestEffort: r.BestEffort, Stream: env.Stream, MaxOut: env.MaxOutput, N: env.N,
+	}
+	var denied error
+	for i, l := range r.Layers {
+		kept, skips := l, len(p.Skips)
+		kept.Targets = nil
+		for _, t := range l.Targets {
+			if _, err := snap.Policy.Permit(*f, call.Order{Target: t}); err != nil {
+				denied = err
+				p.Skips = append(p.Skips, cascade.Skip{Layer: l.Name, Deployment: t.Deployment, Why: llm.AsError(err).Param})
+				continue
+			}
+			if why := g.unfit(t, l.Brief, i == len(r.Layers)-1, env); why != "" {
+				p.Skips = append(p.Skips, cascade.Skip{Layer: l.Name, Deployment: t.Deployment, Why: why})
+				continue
+			}
+			kept.Targets = append(kept.Targets, t)
+		}
+		if len(kept.Targets) > 0 {
+			if skips == len(p.Skips) {
+				kept.Targets = l.Targets
+			}
+			p.Layers = append(p.Layers, kept)
+		}
+	}
+	if len(p.Layers) == 0 {
+		return p, nothingLeft(r.Name, denied, p.Skips)
+	}
+	return p, nil
+}
+
+// unfit says why a model cannot take the request; "" = it can. A brief layer gets a brief, whatever the request's size;
+// the last layer is not held to the effective window, since nothing comes after it.
+func (g *Gateway) unfit(t call.Target, brief, last bool, env llm.Envelope) string {
+	can, need := t.Model.Can, env.Needs
+	for _, c := range []struct {
+		need, can bool
+		name      string
+	}{
+		{need.Vision, can.Vision, "vision"}, {need.Audio, can.Audio, "audio"}, {need.Documents, can.Documents, "documents"},
+		{need.Tools, can.Tools, "tools"}, {need.Schema, can.Schema, "schema"},
+	} {
+		if c.need && !c.can {
+			return "the model lacks " + c.name
+		}
+	}
+	if brief {
+		return ""
+	}
+	prompt := g.tokens.expected(t.Model.ID, env.BodyBytes-env.MediaBytes)
+	switch {
+	case t.Model.Window > 0 && prompt+env.MaxOutput > t.Model.Window:
+		return "the request is larger than the model's window"
+	case !last && t.Model.EffectiveWindow > 0 && prompt > t.Model.EffectiveWindow:
+		return "the request is larger than the window up to which the model is trusted"
+	}
+	return ""
+}
+
+func nothingLeft(route string, denied error, skips []cascade.Skip) error {
+	if denied != nil {
+		return denied
+	}
+	why := make([]string, 0, len(skips))
+	for _, s := range skips {
+		if line := s.Deployment + ": " + s.Why; !slices.Contains(why, line) {
+			why = append(why, line)
+		}
+	}
+	return &llm.Error{
+		Code: llm.CodeUnfit, Message: "no model of route " + route + " fits this request (" + strings.Join(why, "; ") + ")",
+		Hint: "add a deployment with the capability or window to one of the route's layers",
+	}
+}
+
+// route resolves the name that a client asks for: a route's name or pattern first, then a deployment's name.
+func (s *Snapshot) route(name string, c call.Caller) (*Route, error) {
+	for i := range s.Routes {
+		r := &s.Routes[i]
+		if r.matches(name) {
+			if r.Observe {
+				return s.observed(r, name), nil
+			}
+			return r, nil
+		}
+	}
+	if l, ok := s.Direct[name]; ok {
+		if s.BriefOnly[name] && !c.RawContext {
+			return nil, &llm.Error{
+				Code: llm.CodeUnauthorized, Message: "deployment " + name + " takes only compressed briefs through a route",
+				Hint: "ask for the route, or create a key with --raw-context", Param: "model",
+			}
+		}
+		return &Route{Name: name, Layers: []cascade.Layer{l}, Baseline: l.Targets[0]}, nil
+	}
+	return nil, &llm.Error{
+		Code: llm.CodeModel, Message: "unknown model " + quoteShort(name), Param: "model",
+		Hint: "this gateway serves: " + strings.Join(s.Names(), ", "),
+	}
+}
+
+// observed is the route in observe mode: the model that was asked for answers, untouched; the last layer's first
+// deployment where the name does not tell which.
+func (s *Snapshot) observed(r *Route, name string) *Route {
+	last := r.Layers[len(r.Layers)-1]
+	asked := last.Targets[0]
+	for _, l := range r.Layers {
+		for _, t := range l.Targets {
+			if t.Deployment == name || t.Model.ID == name || t.WireID == name {
+				asked = t
+			}
+		}
+	}
+	only := cascade.Layer{Name: asked.LayerName, Number: asked.Layer, Targets: []call.Target{asked}}
+	return &Route{Name: r.Name, Layers: []cascade.Layer{only}, Baseline: r.Baseline}
+}
+
+// Names lists what a client may ask for: routes, then deployments.
+func (s *Snapshot) Names() []string {
+	var names []string
+	for _, r := range s.Routes {
+		names = append(names, r.Name)
+	}
+	direct := make([]string, 0, len(s.Direct))
+	for d := range s.Direct {
+		direct = append(direct, d)
+	}
+	slices.Sort(direct)
+	return append(names, direct...)
+}
+
+func (r *Route) matches(name string) bool {
+	return slices.ContainsFunc(r.Match, func(pattern string) bool { return glob(pattern, name) })
+}
+
+// glob matches a name against a pattern in which * stands for any run of characters.
+func glob(pattern, name string) bool {
+	head, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == name
+	}
+	if !strings.HasPrefix(name, head) {
+		return false
+	}
+	name = name[len(head):]
+	for {
+		part, more, again := strings.Cut(rest, "*")
+		if !again {
+			return strings.HasSuffix(name, part)
+		}
+		i := strings.Index(name, part)
+		if i < 0 {
+			return false
+		}
+		name, rest = name[i+len(part):], more
+	}
+}
+
+func quoteShort(s string) string {
+	if len(s) > 100 {
+		s = strings.ToValidUTF8(s[:100], "") + "…"
+	}
+	return `"` + s + `"`
+}

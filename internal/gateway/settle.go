@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/finops/money"
+	"github.com/weirhq/weir/internal/llm"
+)
+
+// Close ends the exchange: it breaks an answer that still comes, settles the hold and books the row. Idempotent.
+func (x *exchange) Close() (call.Attempt, error) {
+	if x.closed {
+		return x.a, nil
+	}
+	if x.grace != nil {
+		x.grace.Stop()
+	}
+	_ = x.reply.Body.Close()
+	switch {
+	case x.finished:
+		x.a.Outcome = call.OK
+	case x.failure == nil || (x.ctx != nil && x.ctx.Err() != nil):
+		x.a.Outcome, x.a.Err = call.Canceled, "canceled"
+	default:
+		x.a.Outcome, x.a.Err = call.Cut, string(x.failure.Code)
+	}
+	x.settle(x.answered())
+	return x.a, nil
+}
+
+// lost ends an attempt that brought no answer. A provider that said no bills nothing; one that went silent after it had
+// the request may, so its input is booked as an estimate.
+func (x *exchange) lost(ctx context.Context, err error) error {
+	e := llm.AsError(err)
+	x.a.Err, x.a.Verdict = string(e.Code), call.Verdict{Result: call.Errored, Reason: e.Message}
+	if x.reply != nil {
+		_ = x.reply.Body.Close()
+	}
+	x.a.Outcome = call.Failed
+	silent := e.Upstream == 0 && !errors.Is(err, call.ErrNotSent)
+	if ctx.Err() != nil {
+		x.a.Outcome, x.a.Err, err = call.Canceled, "canceled", context.Cause(ctx)
+	}
+	var u *llm.Usage
+	if silent {
+		u = &llm.Usage{Input: int64(x.d.g.tokens.expected(x.a.Order.Target.Model.ID, x.size))}
+		x.a.Settlement = call.Estimated
+	} else {
+		u = &llm.Usage{}
+	}
+	x.settle(u)
+	return err
+}
+
+// answered is the usage to book: the provider's own, or Weir's estimate of it.
+func (x *exchange) answered() *llm.Usage {
+	model := x.a.Order.Target.Model.ID
+	if x.usage != nil {
+		x.d.g.tokens.learn(model, x.size, x.usage.Prompt())
+		return x.usage
+	}
+	x.a.Settlement = call.Estimated
+	return &llm.Usage{
+		Input:  int64(x.d.g.tokens.expected(model, x.size)),
+		Output: int64(float64(x.text) * outRatio),
+	}
+}
+
+// settle prices the usage, settles the hold and books the row, once.
+func (x *exchange) settle(u *llm.Usage) {
+	if x.closed {
+		return
+	}
+	x.closed = true
+	d := x.d
+	x.a.Usage = *u
+	if x.a.Settlement == "" {
+		x.a.Settlement = call.Settled
+	}
+	priced, err := d.snap.Prices.Price(x.a.Order.Target, *u, x.a.Facts.Start)
+	if err != nil { // a meter without a rate: what was held is the best that is known
+		x.a.Settlement, x.a.Cost = call.Estimated, x.a.Held
+		x.a.Lines = []money.Line{{Meter: money.Requests, Units: 1, Amount: x.a.Held}}
+	} else {
+		x.a.Lines, x.a.Cost, x.a.PriceRow = priced.Lines, priced.Cost(), priced.Row
+	}
+	if x.whole && u.Prompt() > 0 {
+		d.prompt = u.Prompt()
+	}
+	if x.a.Verdict.Result == call.Accepted {
+		x.a.Baseline = d.wouldHaveCost(*u, x.a)
+	}
+	x.a.Clocks.End = x.since()
+	d.waited += d.g.Now().Sub(x.began)
+	x.hold.Settle(x.a.Cost)
+	d.book(x.a)
+}
+
+// wouldHaveCost prices the caller's whole request and this answer at the route's dearest target.
+func (d *dispatch) wouldHaveCost(u llm.Usage, a call.Attempt) money.Nano {
+	if d.baseline.Model == nil {
+		return a.Cost
+	}
+	if d.prompt > u.Prompt() { // a brief was answered: the frontier would have read it all
+		u = llm.Usage{Input: d.prompt, Output: u.Output, Reasoning: u.Reasoning}
+	}
+	p, err := d.snap.Prices.Price(d.baseline, u, a.Facts.Start)
+	if err != nil {
+		return a.Cost
+	}
+	return p.Cost()
+}

@@ -1,0 +1,237 @@
+// Package cascade answers a call with the cheapest layer whose answer passes its checks: dispatch, repair, validate, then
+// accept or escalate, layer by layer, within one budget of attempts. Retries and fallbacks happen here too, and only
+// before the first forwarded byte. It asks a call.Dispatcher for every attempt, so each one is permitted, held and booked
+// on its own. It knows no provider, no HTTP, no price and no policy.
+//
+// Invariants: a layer that can still be followed by another, or that has checks, is held: nothing of its answer reaches
+// the caller before the verdict. A brief layer takes a call.Brief or nothing. After the first forwarded byte an error
+// ends the call.
+package cascade
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/routing/validate"
+)
+
+// Layer is one step: deployments to try in order, and what their answers must pass.
+type Layer struct {
+	Name    string
+	Number  int // place in the route, from 1; 0 = a deployment named directly
+	Targets []call.Target
+	Checks  []validate.Check
+	JSON    bool // a check reads the answer as JSON, so repair may look for it
+	MaxOut  int  // tokens; 0 = no cap of the layer's own
+	Brief   bool // takes only a call.Brief
+}
+
+// Skip is a deployment that was left out before any attempt, and why.
+type Skip struct {
+	Layer      string `json:"layer"`
+	Deployment string `json:"deployment"`
+	Why        string `json:"why"`
+}
+
+// Plan is what one call may do. Its layers hold only targets that are permitted and fit.
+type Plan struct {
+	Layers     []Layer
+	Skips      []Skip
+	Attempts   int  // in all, over layers, retries and fallbacks; >= 1
+	BestEffort bool // an escalation that the budget refuses delivers the best answer so far
+	Stream     bool
+	MaxOut     int // the caller's cap in tokens; 0 = none given
+	N          int // answers asked for; >= 1
+}
+
+// Sink receives the one answer that reaches the caller. An error from it means that the caller is gone.
+type Sink interface {
+	// Answer comes once, before the first frame: the order whose answer follows.
+	Answer(call.Order) error
+	// Frame comes for every frame. Raw holds the provider's own bytes, or nothing when the answer was repaired: then
+	// Events (streams) or Final tell it.
+	Frame(call.Order, llm.Delta) error
+	// Committed reports whether bytes have reached the caller.
+	Committed() bool
+}
+
+// unknownMaxOut caps the output in tokens where neither caller, layer nor model says a cap: money is held for a bounded
+// answer only.
+const unknownMaxOut = 4096
+
+// Cascade holds what the runs share. The zero value works.
+type Cascade struct {
+	// Jitter spreads a wait of at most max; nil = no jitter.
+	Jitter func(max time.Duration) time.Duration
+	// Compress makes the brief of a request for a brief layer.
+	Compress func(*llm.Request, Rejected) (call.Brief, error)
+}
+
+// Rejected is what a lower layer said and why that was refused. The zero value: nothing was.
+type Rejected struct {
+	Answer string // its text
+	Why    string // check and reason
+}
+
+// Run answers one call. The error is an *llm.Error, or the context's.
+func (c *Cascade) Run(ctx context.Context, d call.Dispatcher, f call.Facts, p Plan, raw *call.Raw, s Sink) error {
+	r := &run{Cascade: c, ctx: ctx, d: d, facts: f, plan: p, raw: raw, sink: s, left: max(p.Attempts, 1)}
+	for i := range p.Layers {
+		done, err := r.layer(i)
+		if done || err != nil {
+			return err
+		}
+	}
+	return r.exhausted()
+}
+
+// run is one call under way.
+type run struct {
+	*Cascade
+	ctx   context.Context
+	d     call.Dispatcher
+	facts call.Facts
+	plan  Plan
+	raw   *call.Raw
+	sink  Sink
+
+	left     int // attempts
+	made     int
+	rejected Rejected
+	best     *held // the latest complete answer that failed its checks
+	lastErr  *llm.Error
+}
+
+// layer tries the targets of one layer. done = the caller has its answer; neither = go on to the next layer.
+func (r *run) layer(i int) (done bool, err error) {
+	l := &r.plan.Layers[i]
+	payload, brief, err := r.payload(l)
+	if err != nil {
+		r.lastErr = llm.AsError(err)
+		return false, nil
+	}
+	t := turns{targets: l.Targets, first: r.first()}
+	for {
+		target, purpose, wait, more := t.next(r.lastErr)
+		if !more {
+			return false, nil
+		}
+		if r.left == 0 {
+			return false, r.outOfAttempts()
+		}
+		if err := r.pause(wait); err != nil {
+			return false, err
+		}
+		r.left--
+		r.made++
+		o := r.order(l, target, purpose, payload)
+		done, failed := r.attempt(l, i == len(r.plan.Layers)-1, o, brief)
+		switch {
+		case done:
+			return true, nil
+		case failed == nil: // judged and rejected: the next layer's turn
+			r.lastErr = nil
+			return false, nil
+		}
+		if stop, err := r.stop(failed); stop {
+			return err == nil, err
+		}
+		r.lastErr = llm.AsError(failed)
+	}
+}
+
+func (r *run) first() call.Purpose {
+	if r.made == 0 {
+		return call.Answer
+	}
+	return call.Escalate
+}
+
+func (r *run) order(l *Layer, t call.Target, why call.Purpose, p call.Payload) call.Order {
+	out := r.plan.MaxOut
+	for _, limit := range []int{l.MaxOut, t.Model.MaxOutput} {
+		if limit > 0 && (out == 0 || limit < out) {
+			out = limit
+		}
+	}
+	if out == 0 {
+		out = unknownMaxOut
+	}
+	last := l == &r.plan.Layers[len(r.plan.Layers)-1]
+	return call.Order{
+		Purpose: why, Target: t, Payload: p, MaxOut: out, Stream: r.plan.Stream, N: max(r.plan.N, 1),
+		Judge: r.isHeld(l, last) || t.Dialect != r.facts.Dialect,
+	}
+}
+
+// isHeld reports whether a layer's answer waits for a verdict.
+func (r *run) isHeld(l *Layer, last bool) bool { return !last || len(l.Checks) > 0 }
+
+// stop says whether a failure ends the call, and how: with an error, or (nil) with the best answer so far.
+func (r *run) stop(failed error) (bool, error) {
+	if r.ctx.Err() != nil {
+		return true, context.Cause(r.ctx)
+	}
+	if r.sink.Committed() {
+		return true, failed
+	}
+	e := llm.AsError(failed)
+	switch e.Code {
+	case llm.CodeRate, llm.CodeUpstream, llm.CodeTimeout, llm.CodePolicy:
+		return false, nil
+	case llm.CodeBudget:
+		if r.plan.BestEffort && r.best != nil {
+			return true, r.deliver(r.best)
+		}
+	}
+	return true, failed
+}
+
+func (r *run) pause(wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
+	if r.Jitter != nil {
+		wait += r.Jitter(wait / 2)
+	}
+	if deadline, ok := r.ctx.Deadline(); ok && time.Until(deadline) < wait {
+		return r.lastErr
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	}
+}
+
+func (r *run) outOfAttempts() error {
+	e := &llm.Error{
+		Code: llm.CodeUpstream, Message: "no attempt is left for this call",
+		Hint: "limits.attempts in weir.yaml bounds the attempts of a call",
+	}
+	if r.lastErr != nil {
+		e.Message += "; the last one ended with: " + r.lastErr.Message
+		e.Upstream, e.RetryAfter, e.Err = r.lastErr.Upstream, r.lastErr.RetryAfter, r.lastErr
+	}
+	return e
+}
+
+// exhausted is the end of a call that no layer answered.
+func (r *run) exhausted() error {
+	if r.lastErr != nil {
+		return r.lastErr
+	}
+	if r.rejected.Why == "" {
+		return errors.New("cascade without layers")
+	}
+	return &llm.Error{
+		Code: llm.CodeUnaccepted, Message: "every layer's answer failed its checks; the last one: " + r.rejected.Why,
+		Hint: "see the attempts with: weir call " + r.facts.ID.String(),
+	}
+}

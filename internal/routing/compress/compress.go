@@ -1,0 +1,110 @@
+// Package compress makes the brief that may go upward in place of raw history. Its first form is extractive: it picks
+// sentences and rows of the source by their bearing on the question, word for word, in order, with no model.
+//
+// What stays verbatim: system text, tools, format, sampling, the question of the last user turn with its images, and the
+// last exchange of an open tool loop. What is compressed into one text block: earlier turns, tool results outside an
+// open loop, and long documents that stand beside the question. Reasoning blocks are left out on purpose: another model
+// cannot read their signatures.
+//
+// What "pinned" means, so that fidelity is honest. A pinned fact must be found in the brief, or no brief is made. Pinned
+// are:
+//
+//   - every negated obligation (must not, shall not, never, unless, not ... until, and their like) in a turn of the
+//     conversation, whatever the question is;
+//   - every amount, date, id and negated obligation in a sentence or row that is on topic: one that the extraction kept,
+//     or one of the best-scoring rows (8 to 64, a fiftieth of the target in tokens) that share a rare word with the
+//     question or the failure. A word is rare when at most one row in twenty, or eight rows, hold it.
+//
+// Facts of other rows are not pinned: a ledger of ten thousand amounts asked about one order would not compress at all.
+// A source short enough to be passed on whole pins everything. Conversely every number, date, amount and id in the brief
+// must occur in the source. Both texts are hashed.
+//
+// It asks no model, holds no state and is deterministic; its cost is linear in the source up to sorting.
+package compress
+
+import (
+	"crypto/sha256"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/llm"
+)
+
+// Options steer one extraction. The zero value is ready to use.
+type Options struct {
+	Failure string           // what the lower layer's checks said, "" = none; part of the query and shown beside the question
+	Answer  string           // the lower layer's rejected answer, "" = not carried; treated as a piece of the source
+	Target  int              // tokens aimed at for history and documents; 0 = a quarter of the source, at least 400
+	Tokens  func(string) int // token estimator, nil = a quarter of the bytes, rounded up
+}
+
+const (
+	shortSource = 500 // tokens: a source below is passed on whole
+	longPart    = 600 // tokens: a text part above is a document
+	leastTarget = 400 // tokens: the default target's floor
+)
+
+// Header opens the brief's text block in the request.
+const Header = "Context (compressed and checked by the gateway; not raw history):"
+
+func (o Options) tokens(s string) int {
+	if o.Tokens != nil {
+		return o.Tokens(s)
+	}
+	return (len(s) + 3) / 4
+}
+
+func (o Options) target(source int) int {
+	if o.Target > 0 {
+		return o.Target
+	}
+	return max(source/4, leastTarget)
+}
+
+// Extract compresses what may be compressed of req and returns the checked brief. req is not changed; the brief shares
+// its tools and media. The error is an *llm.Error: validation_exhausted when there is no user turn to brief, or when the
+// fidelity check fails.
+func Extract(req *llm.Request, o Options) (call.Brief, error) {
+	f, err := frameOf(req, o)
+	if err != nil {
+		return call.Brief{}, err
+	}
+	source := transcript(f.pieces)
+	sourceTokens := o.tokens(source)
+	if len(f.pieces) == 0 {
+		return f.seal(plainText(f.ask), plainText(f.ask), nil, o)
+	}
+	if sourceTokens < shortSource || o.target(sourceTokens) >= sourceTokens {
+		units := split(f.pieces)
+		return f.seal(source, source, pinnedOf(units, everyUnit(units)), o)
+	}
+	units := split(f.pieces)
+	r := rank(units, f.query)
+	budget := o.target(sourceTokens)
+	kept := r.pick(units, budget*9/10, o)
+	topic := r.topic(min(max(budget/50, 8), 64))
+	pins := pinnedOf(units, union(kept, topic))
+	body := render(f.pieces, units, kept, pins)
+	if o.tokens(body) >= sourceTokens {
+		return f.seal(source, source, pins, o)
+	}
+	return f.seal(source, body, pins, o)
+}
+
+// seal measures the brief against its source and builds the request that carries it.
+func (f *frame) seal(source, body string, pins []pin, o Options) (call.Brief, error) {
+	text := body
+	if len(f.pieces) > 0 {
+		text = Header + "\n" + body
+	}
+	fid := measure(source, body, pins)
+	fid.SourceSHA, fid.BriefSHA = sha256.Sum256([]byte(source)), sha256.Sum256([]byte(text))
+	fid.SourceTokens, fid.BriefTokens = o.tokens(source), o.tokens(body)
+	b, err := call.NewBrief(f.request(text, o.Failure), text, fid)
+	if err != nil {
+		return call.Brief{}, &llm.Error{
+			Code: llm.CodeUnaccepted, Message: "the context could not be compressed without losing pinned facts", Err: err,
+			Hint: "raise the compression target, or give the layer context: raw",
+		}
+	}
+	return b, nil
+}

@@ -1,0 +1,303 @@
+package validate
+
+import "strings"
+
+// maxUnits is how many words may stand between a number and the operator that follows it.
+const maxUnits = 5
+
+// Words that make the number they stand with mean something else than itself.
+var (
+	// magnitudes multiply the number before them, or leave a remainder beside it.
+	magnitudes = set("hundred", "thousand", "million", "billion", "trillion", "dozen", "k", "half", "halves", "third",
+		"thirds", "quarters", "fourths", "fifths", "tenths", "hundreds", "thousands", "millions", "billions", "dozens", "squared",
+		"cubed", "factorial", "remainder", "rem", "mod", "modulo", "st", "nd", "rd", "th", "more", "less", "fewer", "power")
+	// heads relate what follows them to something before.
+	heads = set("of", "than", "half", "twice", "thrice", "double", "triple", "by", "over", "percent", "dozen", "root",
+		"times", "to", "divided", "multiplied", "minus", "plus", "remainder", "mod")
+	// labels stand before a number that only names something.
+	labels = set("step", "day", "part", "week", "month", "year", "case", "question", "option", "item", "problem", "round")
+)
+
+// leftOf finds the expression that ends right before the equals sign at k. Not ok: there is none, or it touches
+// something that is not understood.
+func leftOf(toks []token, k int) (expr, bool) {
+	start, ok := walkBack(toks, k)
+	if !ok || start >= k || k-start > maxStatement {
+		return expr{}, false
+	}
+	e, used := clean(toks[start:k])
+	if used != k-start || len(e.toks) == 0 {
+		return expr{}, false
+	}
+	if start > 0 {
+		prev := toks[start-1]
+		switch {
+		case prev.kind == tWord && (heads[prev.word] || magnitudes[prev.word] && prev.word != "more"):
+			return expr{}, false
+		case prev.kind == tOdd && prev.word != "!" && prev.word != "?":
+			return expr{}, false
+		case prev.kind == tWord && labels[prev.word]:
+			e.label = true
+		}
+	}
+	if toks[start].lineHead {
+		e.label = true
+	}
+	return e, true
+}
+
+// walkBack finds where the expression that ends before k begins: operands and operators in turn, read backwards, with
+// words allowed after operands. Not ok: an operator has no number to its left, or two operands touch.
+func walkBack(toks []token, k int) (int, bool) {
+	i := k - 1
+	for {
+		i = skipUnits(toks, i)
+		if i < 0 {
+			return 0, false
+		}
+		switch toks[i].kind {
+		case tNum:
+		case tClose:
+			if i = opening(toks, i); i < 0 {
+				return 0, false
+			}
+		default:
+			return 0, false
+		}
+		start := i
+		i--
+		if i < 0 {
+			return start, true
+		}
+		switch prev := toks[i]; {
+		case prev.kind == tOp:
+			if bullet(toks, i) {
+				return start, true
+			}
+			if prev.op == '-' && (i == 0 || toks[i-1].kind == tBreak || toks[i-1].kind == tOpen || toks[i-1].kind == tEq) {
+				return i, true // a sign, not an operator
+			}
+			i--
+		case joins(toks, i):
+			i = joint(toks, i) - 1
+		case prev.kind == tNum || prev.kind == tClose:
+			return 0, false
+		default:
+			return start, true
+		}
+	}
+}
+
+// bullet reports whether the operator at i is a list mark: the first thing on its line with space after it.
+func bullet(toks []token, i int) bool {
+	return toks[i].lineHead && (toks[i].op == '-' || toks[i].op == '*') && i+1 < len(toks) && toks[i+1].spaced
+}
+
+// joins reports whether "of" or "of the" at i joins two numbers into a product ("20% of 50").
+func joins(toks []token, i int) bool {
+	j := joint(toks, i)
+	return j > 0 && toks[j].kind == tWord && toks[j].word == "of" && (toks[j-1].kind == tNum || toks[j-1].kind == tClose ||
+		toks[j-1].word == "percent")
+}
+
+func joint(toks []token, i int) int {
+	if i > 0 && toks[i].kind == tWord && toks[i].word == "the" {
+		return i - 1
+	}
+	return i
+}
+
+// skipUnits goes back over the words that may follow an operand, "per" slashes between them and bracketed words.
+func skipUnits(toks []token, i int) int {
+	for n := 0; i >= 0 && n <= maxUnits; n++ {
+		switch {
+		case toks[i].kind == tWord:
+			i--
+		case toks[i].kind == tOp && toks[i].op == '/' && i+1 < len(toks) && toks[i+1].kind == tWord:
+			i--
+		case toks[i].kind == tClose && wordsOnly(toks, i):
+			i = opening(toks, i) - 1
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// aside returns the length of a parenthesis of words that toks begin with, or 0.
+func aside(toks []token) int {
+	for i, t := range toks {
+		switch {
+		case i == 0 && t.kind == tOpen, i > 0 && t.kind == tWord:
+		case i > 1 && t.kind == tClose:
+			return i + 1
+		default:
+			return 0
+		}
+	}
+	return 0
+}
+
+// opening finds the parenthesis that the one at i closes, or -1. It looks back at most maxStatement tokens.
+func opening(toks []token, i int) int {
+	depth := 0
+	for j := i; j >= 0 && i-j <= maxStatement; j-- {
+		switch toks[j].kind {
+		case tClose:
+			depth++
+		case tOpen:
+			if depth--; depth == 0 {
+				return j
+			}
+		case tBreak, tEq, tOdd:
+			return -1
+		}
+	}
+	return -1
+}
+
+// wordsOnly reports whether the parenthesis closed at i holds words and nothing else.
+func wordsOnly(toks []token, i int) bool {
+	j := opening(toks, i)
+	if j < 0 || j+1 == i {
+		return false
+	}
+	for _, t := range toks[j+1 : i] {
+		if t.kind != tWord {
+			return false
+		}
+	}
+	return true
+}
+
+// rightOf lists the readings of what follows the equals sign at k: each prefix that is complete, shortest first
+// ("= 13 - 4" is 13, or 9). None: it does not begin with a number that is understood.
+func rightOf(toks []token, k int) []expr {
+	end := k + 1
+	for end < len(toks) && end-k <= maxStatement && toks[end].kind != tBreak && toks[end].kind != tEq && toks[end].kind != tOdd {
+		end++
+	}
+	e, used := clean(toks[k+1 : end])
+	if len(e.toks) == 0 {
+		return nil
+	}
+	stop := k + 1 + used
+	if stop < len(toks) && stop > 0 && touches(toks, stop) {
+		return nil
+	}
+	var out []expr
+	depth := 0
+	for i, t := range e.toks {
+		switch t.kind {
+		case tOpen:
+			depth++
+		case tClose:
+			depth--
+		}
+		if depth == 0 && (t.kind == tNum || t.kind == tClose) {
+			out = append(out, expr{toks: e.toks[:i+1], units: e.units})
+		}
+	}
+	return out
+}
+
+// touches reports whether the token at stop, where reading ended, changes the number right before it.
+func touches(toks []token, stop int) bool {
+	prev, t := toks[stop-1], toks[stop]
+	if prev.kind == tEq || prev.kind == tOp {
+		return true
+	}
+	switch t.kind {
+	case tOdd:
+		return t.word != "!" && t.word != "?" && t.word != "≈" && t.word != "~"
+	case tNum, tOpen, tWord:
+		return true
+	}
+	return false
+}
+
+// clean turns tokens into an expression as far as they can be read, and returns how many it used. Words after an
+// operand are its unit; "of" between numbers multiplies; "x" between operands multiplies. It stops at a variable, a
+// magnitude word or two operands that touch.
+func clean(toks []token) (e expr, used int) {
+	depth := 0
+	for i := 0; i < len(toks); i++ {
+		t := toks[i]
+		open := len(e.toks) == 0 || last(e).kind == tOp || last(e).kind == tOpen // an operand must come
+		switch t.kind {
+		case tNum, tOpen:
+			if n := aside(toks[i:]); !open && n > 0 {
+				i += n - 1 // 5 (apples)
+				continue
+			}
+			if !open {
+				return e.cut(depth), i
+			}
+			if t.kind == tOpen {
+				depth++
+			}
+			e.toks = append(e.toks, t)
+		case tClose:
+			if open || depth == 0 {
+				return e.cut(depth), i
+			}
+			depth--
+			e.toks = append(e.toks, t)
+		case tOp:
+			if t.op == '/' && !open && i+1 < len(toks) && toks[i+1].kind == tWord && !variable(toks, i+1) {
+				continue // dollars / hour
+			}
+			if open && t.op != '-' && t.op != '+' {
+				return e.cut(depth), i
+			}
+			if t.op == 'x' {
+				if i+1 >= len(toks) || toks[i+1].kind != tNum && toks[i+1].kind != tOpen {
+					return expr{}, i
+				}
+				t.op = '*'
+			}
+			e.toks = append(e.toks, t)
+		case tWord:
+			if open || variable(toks, i) {
+				return e.cut(depth), i
+			}
+			if t.word == "of" && i+1 < len(toks) && (toks[i+1].kind == tNum || toks[i+1].word == "the") {
+				e.toks = append(e.toks, token{kind: tOp, op: '*'})
+				if toks[i+1].word == "the" {
+					i++
+				}
+				continue
+			}
+			if t.word == "percent" && last(e).kind == tNum {
+				e.toks[len(e.toks)-1].percent = true
+			}
+			e.units = append(e.units, strings.TrimSuffix(t.word, "s"))
+		}
+	}
+	return e.cut(depth), len(toks)
+}
+
+func last(e expr) token { return e.toks[len(e.toks)-1] }
+
+// cut drops what is incomplete at the end: an operator without its operand, a group that is still open.
+func (e expr) cut(depth int) expr {
+	for depth > 0 && len(e.toks) > 0 {
+		switch last(e).kind {
+		case tOpen:
+			depth--
+		case tClose:
+			depth++
+		}
+		e.toks = e.toks[:len(e.toks)-1]
+	}
+	for len(e.toks) > 0 && (last(e).kind == tOp || last(e).kind == tOpen) {
+		e.toks = e.toks[:len(e.toks)-1]
+	}
+	return e
+}
+
+// variable reports whether the word at i is no unit but something that stands for or changes a number.
+func variable(toks []token, i int) bool {
+	w := toks[i].word
+	return magnitudes[w] || len(w) == 1 && w != "a"
+}

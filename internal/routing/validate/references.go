@@ -1,0 +1,141 @@
+package validate
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/weirhq/weir/internal/llm"
+)
+
+// referenceCheck wants every match of re in the answer (text and tool arguments) to occur in the request: in its system
+// text, its turns or its tool results. Case, kinds of dash and runs of space do not matter; an id that is only part of a
+// longer one does not count. The request is read once, so the cost is linear in it.
+func referenceCheck(name string, re *regexp.Regexp) Check {
+	return rule{name, func(s Subject) string { return judgeReferences(s, re) }}
+}
+
+func judgeReferences(s Subject, re *regexp.Regexp) string {
+	c := s.choice()
+	if c == nil {
+		return ""
+	}
+	answer := said(c.Parts)
+	found := re.FindAllStringIndex(answer, -1)
+	if len(found) == 0 {
+		return ""
+	}
+	source := normal(requestText(s.Request))
+	known := map[string]bool{}
+	for i, span := range found {
+		ref := normal(answer[span[0]:span[1]])
+		if ref == "" {
+			continue
+		}
+		ok, seen := known[ref]
+		if !seen {
+			ok = occurs(source, ref)
+			known[ref] = ok
+		}
+		if !ok {
+			return fmt.Sprintf("reference %d of %d (at byte %d) does not occur in the request", i+1, len(found), span[0])
+		}
+	}
+	return ""
+}
+
+// said is what an answer states: its text and its tool arguments.
+func said(parts []llm.Part) string {
+	var b strings.Builder
+	b.WriteString(joinText(parts))
+	for _, p := range parts {
+		if p.Kind == llm.ToolUse && p.Tool != nil {
+			b.WriteByte('\n')
+			b.Write(p.Tool.Args)
+		}
+	}
+	return b.String()
+}
+
+// requestText is all text of a request that an answer may refer to.
+func requestText(req *llm.Request) string {
+	if req == nil {
+		return ""
+	}
+	var b strings.Builder
+	appendParts(&b, req.System)
+	for _, m := range req.Messages {
+		appendParts(&b, m.Parts)
+	}
+	return b.String()
+}
+
+func appendParts(b *strings.Builder, parts []llm.Part) {
+	for _, p := range parts {
+		switch {
+		case p.Kind == llm.ToolUse && p.Tool != nil:
+			b.Write(p.Tool.Args)
+		case p.Kind == llm.ToolResult && p.Result != nil:
+			appendParts(b, p.Result.Content)
+		default:
+			b.WriteString(p.Text)
+		}
+		b.WriteByte('\n')
+	}
+}
+
+// normal lowers case, writes every dash as '-' and every run of space as one ' '.
+func normal(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	space := true // also trims the left
+	for _, r := range s {
+		switch {
+		case r < utf8.RuneSelf && r > ' ':
+			if 'A' <= r && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+		case unicode.IsSpace(r):
+			if !space {
+				b.WriteByte(' ')
+				space = true
+			}
+			continue
+		case unicode.Is(unicode.Pd, r) || r == '\u2212': // minus sign
+			r = '-'
+		case r == '\u00ad' || r == '\u200b' || r == '\ufeff': // invisible
+			continue
+		default:
+			r = unicode.ToLower(r)
+		}
+		space = false
+		b.WriteRune(r)
+	}
+	return strings.TrimSuffix(b.String(), " ")
+}
+
+// occurs reports whether ref stands in source with no letter or digit right before or after it where ref itself begins
+// or ends with one.
+func occurs(source, ref string) bool {
+	first, _ := utf8.DecodeRuneInString(ref)
+	last, _ := utf8.DecodeLastRuneInString(ref)
+	for from := 0; ; {
+		i := strings.Index(source[from:], ref)
+		if i < 0 {
+			return false
+		}
+		i += from
+		before, _ := utf8.DecodeLastRuneInString(source[:i])
+		after, _ := utf8.DecodeRuneInString(source[i+len(ref):])
+		if !(alnum(first) && alnum(before)) && !(alnum(last) && alnum(after)) {
+			return true
+		}
+		from = i + 1
+	}
+}
+
+func alnum(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}

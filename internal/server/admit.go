@@ -1,0 +1,161 @@
+package server
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/weirhq/weir/internal/llm"
+)
+
+// inflight bounds the bytes of request bodies that are in memory at once.
+type inflight struct{ bytes atomic.Int64 }
+
+// take reserves n bytes below a limit.
+func (f *inflight) take(n, limit int64) bool {
+	if f.bytes.Add(n) <= limit {
+		return true
+	}
+	f.bytes.Add(-n)
+	return false
+}
+
+func (f *inflight) give(n int64) { f.bytes.Add(-n) }
+
+// bodies are pooled by size: most requests are small, and a large buffer is not kept for them.
+var bodies = [...]struct {
+	size int
+	pool sync.Pool
+}{{size: 4 << 10}, {size: 64 << 10}, {size: 1 << 20}}
+
+func takeBuffer(n int) []byte {
+	for i := range bodies {
+		if n <= bodies[i].size {
+			if b, ok := bodies[i].pool.Get().(*[]byte); ok {
+				return (*b)[:0]
+			}
+			return make([]byte, 0, bodies[i].size)
+		}
+	}
+	return make([]byte, 0, n)
+}
+
+func giveBuffer(b []byte) {
+	for i := range bodies {
+		if cap(b) == bodies[i].size {
+			bodies[i].pool.Put(&b)
+		}
+	}
+}
+
+// admit reads a request's body within the limits of one body and of all bodies in flight. release must be called when
+// the body is no longer used.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
+	limits := s.limits()
+	if r.ContentLength > limits.BodyBytes {
+		return nil, nil, tooLarge(limits.BodyBytes)
+	}
+	src, packed, err := plain(http.MaxBytesReader(w, r.Body, limits.BodyBytes), r.Header.Get("Content-Encoding"))
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &buffer{s: s, limits: limits}
+	defer func() {
+		if err != nil {
+			b.release()
+		}
+	}()
+	first := r.ContentLength + 1 // one more, so that the end is seen without growing
+	if first <= 0 || packed {
+		first = int64(bodies[0].size)
+	}
+	if err := b.grow(first); err != nil {
+		return nil, nil, err
+	}
+	if err := b.fill(src); err != nil {
+		return nil, nil, err
+	}
+	return b.data, b.release, nil
+}
+
+// buffer is a body under way, counted against the bytes in flight.
+type buffer struct {
+	s      *Server
+	limits Limits
+	data   []byte
+	held   int64
+}
+
+func (b *buffer) release() {
+	b.s.inflight.give(b.held)
+	b.held = 0
+	giveBuffer(b.data)
+	b.data = nil
+}
+
+// grow makes room for n bytes in all.
+func (b *buffer) grow(n int64) error {
+	if !b.s.inflight.take(n-b.held, b.limits.InflightBytes) {
+		return &llm.Error{
+			Code: llm.CodeOverload, Message: "too many bytes of requests are in flight", RetryAfter: retryOverload,
+			Hint: "send the call again later; limits.inflight_bytes in weir.yaml is the bound",
+		}
+	}
+	b.held = n
+	old := b.data
+	b.data = append(takeBuffer(int(n)), old...)
+	giveBuffer(old)
+	return nil
+}
+
+// fill reads src to its end.
+func (b *buffer) fill(src io.Reader) error {
+	for {
+		n, err := src.Read(b.data[len(b.data):cap(b.data)])
+		b.data = b.data[:len(b.data)+n]
+		var over *http.MaxBytesError
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &over), int64(len(b.data)) > b.limits.BodyBytes:
+			return tooLarge(b.limits.BodyBytes)
+		case err != nil:
+			return &llm.Error{Code: llm.CodeInvalid, Message: "the request's body could not be read", Err: err}
+		}
+		if len(b.data) == cap(b.data) {
+			if err := b.grow(min(2*int64(cap(b.data)), b.limits.BodyBytes+1)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// plain undoes a body's content encoding.
+func plain(body io.Reader, encoding string) (src io.Reader, packed bool, err error) {
+	switch strings.ToLower(encoding) {
+	case "", "identity":
+		return body, false, nil
+	case "gzip":
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, true, &llm.Error{Code: llm.CodeInvalid, Message: "the request's body is not gzip", Err: err}
+		}
+		return z, true, nil
+	}
+	return nil, false, &llm.Error{
+		Code: llm.CodeInvalid, Message: "unsupported content-encoding", Hint: "send the body as it is, or as gzip",
+		Param: "content-encoding",
+	}
+}
+
+func tooLarge(limit int64) error {
+	return &llm.Error{
+		Code: llm.CodeTooLarge, Message: fmt.Sprintf("the request's body is larger than %d bytes", limit),
+		Hint: "limits.body_bytes in weir.yaml is the bound",
+	}
+}

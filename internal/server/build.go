@@ -1,0 +1,136 @@
+package server
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/finops/budget"
+	"github.com/weirhq/weir/internal/finops/price"
+	"github.com/weirhq/weir/internal/gateway"
+	"github.com/weirhq/weir/internal/governance/policy"
+	"github.com/weirhq/weir/internal/models/upstream"
+	"github.com/weirhq/weir/internal/routing/cascade"
+	"github.com/weirhq/weir/internal/routing/validate"
+)
+
+// snapshot turns a configuration into what the gateway answers calls by.
+func snapshot(c *config.Config, now time.Time) (*gateway.Snapshot, error) {
+	table, err := policyTable(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	s := &gateway.Snapshot{
+		Policy: table, Prices: price.Prices{Catalog: c.Models, Book: c.Prices}, Attempts: c.Limits.Attempts,
+		Deadline: c.Limits.Deadline, Direct: map[string]cascade.Layer{}, BriefOnly: map[string]bool{},
+		UseCases: map[string]gateway.UseCase{},
+	}
+	for name, u := range c.UseCases {
+		floor, _ := table.Class(u.Floor)
+		s.UseCases[name] = gateway.UseCase{Floor: floor, Budget: u.Budget}
+	}
+	checks, err := compile(c.Checks)
+	if err != nil {
+		return nil, err
+	}
+	plain := map[string]bool{} // deployments that stand in a layer without context: brief, or in none
+	for name := range c.Deployments {
+		s.Direct[name] = cascade.Layer{Targets: []call.Target{target(c, name)}}
+	}
+	for _, r := range c.Routes {
+		route := gateway.Route{
+			Name: r.Name, Match: r.Match, Observe: r.Mode == config.Observe, BestEffort: r.OnBudget == "best_effort",
+		}
+		for i, l := range r.Layers {
+			layer := cascade.Layer{Name: l.Name, Number: i + 1, MaxOut: l.MaxOutput, Brief: l.Brief}
+			for _, use := range l.Use {
+				t := target(c, use)
+				t.Layer, t.LayerName = i+1, l.Name
+				layer.Targets = append(layer.Targets, t)
+				s.BriefOnly[use] = s.BriefOnly[use] || l.Brief
+				plain[use] = plain[use] || !l.Brief
+			}
+			for _, name := range l.Checks {
+				layer.Checks = append(layer.Checks, checks[name])
+				layer.JSON = layer.JSON || len(c.Checks[name].Schema) > 0
+			}
+			route.Layers = append(route.Layers, layer)
+		}
+		route.Baseline = dearest(s.Prices, route.Layers, now)
+		s.Routes = append(s.Routes, route)
+	}
+	for name := range plain {
+		if plain[name] {
+			delete(s.BriefOnly, name)
+		}
+	}
+	return s, nil
+}
+
+func policyTable(d config.Data) (*policy.Table, error) {
+	rows := make([]policy.Row, 0, len(d.Rows))
+	for _, r := range d.Rows {
+		rows = append(rows, policy.Row(r))
+	}
+	return policy.New(d.Unlabelled, rows)
+}
+
+func compile(specs map[string]config.Check) (map[string]validate.Check, error) {
+	checks := make(map[string]validate.Check, len(specs))
+	for name, c := range specs {
+		check, err := validate.Compile(validate.Spec{
+			Name: name, Schema: c.Schema, Regex: c.Regex, References: c.References, Arithmetic: c.Arithmetic,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("check %s: %w", name, err)
+		}
+		checks[name] = check
+	}
+	return checks, nil
+}
+
+func target(c *config.Config, deployment string) call.Target {
+	d := c.Deployments[deployment]
+	p := c.Providers[d.Provider]
+	return call.Target{
+		Deployment: deployment, Provider: d.Provider, Dialect: p.Dialect, WireID: d.WireID, Model: d.Model,
+		Hosting: p.Hosting, Region: d.Region, OutputKey: p.OutputKey,
+	}
+}
+
+// dearest is the route's target that a call of usual shape costs most on: what the frontier would have cost.
+func dearest(p price.Prices, layers []cascade.Layer, now time.Time) call.Target {
+	var most call.Target
+	var top int64 = -1
+	for _, l := range layers {
+		for _, t := range l.Targets {
+			cost, err := p.Worst(call.Order{Target: t, Prompt: 2000, MaxOut: 300, N: 1}, now)
+			if err == nil && int64(cost) > top {
+				most, top = t, int64(cost)
+			}
+		}
+	}
+	return most
+}
+
+// endpoints are the providers that deployments use.
+func endpoints(c *config.Config) map[string]upstream.Endpoint {
+	eps := make(map[string]upstream.Endpoint, len(c.Providers))
+	for name, p := range c.Providers {
+		eps[name] = upstream.Endpoint{
+			BaseURL: p.URL, Auth: upstream.Auth{Header: p.AuthHeader, Prefix: p.AuthPrefix, Secret: p.Key.Reveal},
+			Connect: p.Timeout.Connect, TTFT: p.Timeout.TTFT, Idle: p.Timeout.Idle,
+		}
+	}
+	return eps
+}
+
+// budgets are the budget nodes, and which node a call counts against: its use case's.
+func budgets(c *config.Config) budget.Config {
+	b := budget.Config{NodeOf: func(f call.Facts) string { return c.UseCases[f.Caller.UseCase].Budget }}
+	for _, n := range c.Budgets {
+		b.Nodes = append(b.Nodes, budget.Node{Name: n.Node, Limit: n.Limit, Period: budget.Period(n.Period), Zone: n.Zone})
+	}
+	return b
+}

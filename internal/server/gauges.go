@@ -1,0 +1,30 @@
+package server
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// gauges are read at each scrape.
+func (s *Server) gauges() {
+	s.metrics.Gauge("weir_inflight_bytes", "Bytes of request bodies in flight.",
+		func() float64 { return float64(s.inflight.bytes.Load()) })
+	s.metrics.Gauge("weir_ledger_lag_seconds", "Age of the oldest ledger row that is not on disk.",
+		func() float64 { return s.journal.Lag().Seconds() })
+	s.metrics.Register(budgetGauges{s})
+}
+
+// budgetGauges tells every budget node's state.
+type budgetGauges struct{ s *Server }
+
+var budgetDesc = prometheus.NewDesc("weir_budget_usd", "Budget nodes: limit, spent and held in US dollars.",
+	[]string{"node", "what"}, nil)
+
+// Describe sends the one description.
+func (g budgetGauges) Describe(ch chan<- *prometheus.Desc) { ch <- budgetDesc }
+
+// Collect sends the state of every node.
+func (g budgetGauges) Collect(ch chan<- prometheus.Metric) {
+	for _, n := range g.s.budgets.Snapshot() {
+		for what, v := range map[string]int64{"limit": int64(n.Limit), "spent": int64(n.Spent), "held": int64(n.Held)} {
+			ch <- prometheus.MustNewConstMetric(budgetDesc, prometheus.GaugeValue, float64(v)/1e9, n.Node, what)
+		}
+	}
+}

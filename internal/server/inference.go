@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/gateway"
+	"github.com/weirhq/weir/internal/llm"
+)
+
+// forwarded are the request headers that go upstream unchanged when the dialects are one.
+var forwarded = map[llm.Dialect][]string{
+	llm.Anthropic: {"Anthropic-Version", "Anthropic-Beta"},
+	llm.OpenAI:    {"Openai-Beta"},
+}
+
+// inference is the endpoint of one client dialect: it reads a call and hands it to the gateway.
+func (s *Server) inference(dialect llm.Dialect) http.HandlerFunc {
+	front := s.gateway.Fronts[dialect]
+	return func(w http.ResponseWriter, r *http.Request) {
+		id := s.ids.next()
+		h := w.Header()
+		h["X-Request-Id"] = []string{id.String()}
+		if err := s.answer(w, r, dialect, id); err != nil && r.Context().Err() == nil {
+			writeError(w, front, err)
+		}
+	}
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, dialect llm.Dialect, id call.OpID) error {
+	start := s.now()
+	key, err := s.keys.Lookup(presented(r.Header))
+	if err != nil {
+		return err
+	}
+	if s.draining.Load() {
+		return &llm.Error{
+			Code: llm.CodeOverload, Message: "this server is stopping", Hint: "send the call again; another replica takes it",
+		}
+	}
+	body, release, err := s.admit(w, r)
+	if err != nil {
+		return err
+	}
+	defer release()
+	in := gateway.Inbound{
+		ID: id, Dialect: dialect, Key: key, Body: body, Hints: hints(r.Header), Start: start,
+	}
+	for _, name := range forwarded[dialect] {
+		for _, v := range r.Header[name] {
+			in.Forward = append(in.Forward, call.Field{Name: name, Value: v})
+		}
+	}
+	out := &answerWriter{w: w, stall: s.limits().Stall}
+	err = s.gateway.Handle(r.Context(), in, out)
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// presented is the key that a client shows, in any of the ways that clients have.
+func presented(h http.Header) string {
+	if v := h.Get("Authorization"); v != "" {
+		scheme, token, _ := strings.Cut(v, " ")
+		if strings.EqualFold(scheme, "Bearer") {
+			return strings.TrimSpace(token)
+		}
+	}
+	if v := h.Get("X-Api-Key"); v != "" {
+		return v
+	}
+	return h.Get("X-Goog-Api-Key")
+}
+
+// hints are what the headers say of on whose behalf a call is made.
+func hints(h http.Header) llm.Hints {
+	first := func(names ...string) string {
+		for _, n := range names {
+			if v := h[n]; len(v) > 0 && v[0] != "" {
+				return v[0]
+			}
+		}
+		return ""
+	}
+	return llm.Hints{
+		UseCase:   first("X-Weir-Use-Case"),
+		Workflow:  first("X-Weir-Workflow", "X-Workflow"),
+		Agent:     first("X-Weir-Agent", "X-Agent-Name", "X-Claude-Code-Agent-Id"),
+		Session:   first("X-Weir-Session", "X-Session-Id", "X-Claude-Code-Session-Id", "Session_id"),
+		DataClass: first("X-Weir-Data-Class"),
+	}
+}

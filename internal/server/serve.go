@@ -1,0 +1,125 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/weirhq/weir/internal/config"
+)
+
+// Serve answers calls until ctx ends, then drains: readyz says 503, calls under way may finish until limits.drain, the
+// ledger is flushed and marked clean.
+func (s *Server) Serve(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	go s.refreshKeys(background)
+	api, admin := s.httpServer(s.apiRoutes()), s.httpServer(s.adminRoutes())
+	failed := make(chan error, 2)
+	for _, l := range []struct {
+		h  *http.Server
+		ln net.Listener
+	}{{api, s.api}, {admin, s.admin}} {
+		go func() {
+			if err := l.h.Serve(l.ln); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve %s: %w", l.ln.Addr(), err)
+			}
+		}()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.draining.Store(true)
+	drain, cancel := context.WithTimeout(background, s.config.Load().Limits.Drain)
+	defer cancel()
+	if late := api.Shutdown(drain); late != nil {
+		s.opt.Log.Warn("calls were still under way at the end of limits.drain; they are cut", slog.String("cause", late.Error()))
+		_ = api.Close()
+	}
+	_ = admin.Close() // a scrape that is cut comes again
+	return errors.Join(err, s.Close())
+}
+
+// httpServer speaks HTTP/1.1 and HTTP/2 without TLS, which a proxy in front may end.
+func (s *Server) httpServer(h http.Handler) *http.Server {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler: h, Protocols: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 4 * maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.opt.Log.Handler(), slog.LevelWarn),
+	}
+}
+
+// refreshKeys reads keys that another process made or revoked.
+func (s *Server) refreshKeys(ctx context.Context) {
+	tick := time.NewTicker(keysEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := s.keys.Refresh(); err != nil {
+				s.opt.Log.Error("keys could not be read again", slog.String("cause", err.Error()))
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Reload puts a new configuration in force for the calls that come after; a bad one changes nothing.
+func (s *Server) Reload(c *config.Config) error {
+	old := s.config.Load()
+	if c.Listen != old.Listen || c.Storage != old.Storage {
+		return errors.New("listen and storage cannot change while running; restart to move them")
+	}
+	snap, err := snapshot(c, s.now())
+	if err != nil {
+		return err
+	}
+	if err := s.sender.Update(endpoints(c)); err != nil {
+		return err
+	}
+	if err := s.budgets.Reconfigure(budgets(c)); err != nil {
+		return err
+	}
+	s.config.Store(c)
+	s.gateway.Load(snap)
+	for _, line := range config.Diff(old, c) {
+		s.opt.Log.Info("configuration changed", slog.String("what", line))
+	}
+	return nil
+}
+
+// Close stops without draining. It flushes the ledger and closes the store; calling it twice is harmless.
+func (s *Server) Close() error {
+	var errs []error
+	for _, l := range []net.Listener{s.api, s.admin} {
+		if l != nil {
+			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if s.sender != nil {
+		s.sender.Close()
+		s.sender = nil
+	}
+	if s.journal != nil {
+		flush, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		errs = append(errs, s.journal.Close(flush))
+		s.journal = nil
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+		s.store = nil
+	}
+	return errors.Join(errs...)
+}

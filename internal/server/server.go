@@ -1,0 +1,228 @@
+// Package server starts and stops Weir and speaks HTTP for it: it opens the store, builds the rooms from the
+// configuration, reads calls, writes answers, reloads and drains. It is the only room that knows every other; it decides
+// nothing about calls.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/finops/budget"
+	"github.com/weirhq/weir/internal/finops/ledger"
+	"github.com/weirhq/weir/internal/gateway"
+	"github.com/weirhq/weir/internal/governance/identity"
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/models/upstream"
+	"github.com/weirhq/weir/internal/routing/cascade"
+	"github.com/weirhq/weir/internal/routing/compress"
+	"github.com/weirhq/weir/internal/store/sqlite"
+	"github.com/weirhq/weir/internal/telemetry"
+	"github.com/weirhq/weir/internal/wire/anthropic"
+	"github.com/weirhq/weir/internal/wire/gemini"
+	"github.com/weirhq/weir/internal/wire/openai"
+
+	"github.com/weirhq/weir/internal/call"
+)
+
+// Options start a server. The zero value of a field is its default.
+type Options struct {
+	Config  *config.Config
+	Reload  func() (*config.Config, error) // reads the configuration again; nil = no reload
+	Version string
+	Log     *slog.Logger // default: none
+	Access  *slog.Logger // access log; nil = off
+	Now     func() time.Time
+	Random  io.Reader // default crypto/rand
+}
+
+// Limits of what the process takes on at once.
+type Limits struct {
+	BodyBytes, InflightBytes int64
+	Stall                    time.Duration // the most that one write to a client may take
+}
+
+const (
+	retryOverload  = time.Second
+	writeStall     = 30 * time.Second
+	maxHeaderBytes = 64 << 10
+	// keysEvery is how often keys that another process changed are read: a revoked one stops within a second.
+	keysEvery = 500 * time.Millisecond
+)
+
+// Server is one running Weir.
+type Server struct {
+	opt     Options
+	now     func() time.Time
+	started time.Time
+	ids     *ids
+
+	store   *sqlite.DB
+	journal *ledger.Journal
+	budgets *budget.Book
+	keys    *identity.Keyring
+	sender  *upstream.Client
+	gateway *gateway.Gateway
+	metrics *telemetry.Metrics
+	control http.Handler
+
+	config   atomic.Pointer[config.Config]
+	inflight inflight
+	draining atomic.Bool
+
+	// FirstKey is the secret of the key that was made because there was none; "" otherwise. It is told once.
+	FirstKey string
+	// Recovery tells what opening the ledger had to mend.
+	Recovery ledger.Recovery
+
+	api, admin net.Listener
+}
+
+// New opens the store, recovers the ledger and listens. Call Serve next, or Close.
+func New(opt Options) (s *Server, err error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Random == nil {
+		opt.Random = rand.Reader
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	s = &Server{opt: opt, now: opt.Now, started: opt.Now(), ids: newIDs(opt.Now, opt.Random), metrics: telemetry.NewMetrics()}
+	s.config.Store(opt.Config)
+	defer func() {
+		if err != nil {
+			_ = s.Close() // the first error is the one to tell
+		}
+	}()
+	for _, step := range []func() error{s.openStore, s.openKeys, s.buildGateway, s.listen} {
+		if err := step(); err != nil {
+			return s, err
+		}
+	}
+	s.gauges()
+	return s, nil
+}
+
+func (s *Server) openStore() error {
+	dir := s.config.Load().Storage.Dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the storage folder: %w", err)
+	}
+	db, err := sqlite.Open(dir)
+	if err != nil {
+		return fmt.Errorf("open the store in %s: %w", dir, err)
+	}
+	s.store = db
+	s.journal, s.Recovery, err = ledger.Open(db, ledger.Options{Now: s.now, Log: s.opt.Log})
+	if err != nil {
+		return err
+	}
+	s.budgets, err = budget.New(budgets(s.config.Load()), s.journal, s.now)
+	return err
+}
+
+// openKeys reads the keys. Without any, one is made, but only where no other machine can reach it.
+func (s *Server) openKeys() error {
+	c := s.config.Load()
+	pepper, err := identity.Pepper(filepath.Join(c.Storage.Dir, "key.pepper"), s.opt.Random)
+	if err != nil {
+		return err
+	}
+	s.keys, err = identity.NewKeyring(s.store.Keys(), pepper)
+	if err != nil || s.keys.Len() > 0 {
+		return err
+	}
+	if !loopback(c.Listen.API) {
+		return &llm.Error{
+			Code: llm.CodeKey, Message: "there is no key yet and listen.api " + c.Listen.API + " can be reached from other machines",
+			Hint: "make a key first: weir key create --name first",
+		}
+	}
+	s.FirstKey, err = s.keys.Create(identity.Key{Name: "first"}, s.opt.Random, s.now())
+	return err
+}
+
+func (s *Server) buildGateway() error {
+	c := s.config.Load()
+	snap, err := snapshot(c, s.now())
+	if err != nil {
+		return err
+	}
+	s.sender, err = upstream.New(upstream.Config{Endpoints: endpoints(c), Now: s.now})
+	if err != nil {
+		return err
+	}
+	s.gateway = &gateway.Gateway{
+		Fronts: map[llm.Dialect]gateway.Front{llm.OpenAI: openai.Front{}, llm.Anthropic: anthropic.Front{}},
+		Backs: map[llm.Dialect]gateway.Back{
+			llm.OpenAI: openai.Back{Now: s.now}, llm.Anthropic: anthropic.Back{Now: s.now}, llm.Gemini: gemini.Back{Now: s.now},
+		},
+		Holder: holder{s.budgets}, Sender: s.sender, Journal: s.journal, Now: s.now,
+		Cascade: &cascade.Cascade{
+			Jitter: func(most time.Duration) time.Duration { return time.Duration(mathrand.Int64N(int64(most) + 1)) },
+			Compress: func(q *llm.Request, r cascade.Rejected) (call.Brief, error) {
+				return compress.Extract(q, compress.Options{Failure: r.Why, Answer: r.Answer})
+			},
+		},
+		Watch: &watch{metrics: s.metrics, access: s.opt.Access, log: s.opt.Log},
+	}
+	s.gateway.Load(snap)
+	return nil
+}
+
+func (s *Server) listen() error {
+	c := s.config.Load()
+	for _, l := range []struct {
+		to   *net.Listener
+		addr string
+		key  string
+	}{{&s.api, c.Listen.API, "api"}, {&s.admin, c.Listen.Admin, "admin"}} {
+		ln, err := net.Listen("tcp", l.addr)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("%s is taken; choose another with --listen-%s or listen.%s in weir.yaml: %w", l.addr, l.key, l.key, err)
+		}
+		if err != nil {
+			return fmt.Errorf("listen on %s (listen.%s): %w", l.addr, l.key, err)
+		}
+		*l.to = ln
+	}
+	return nil
+}
+
+// API is the address that clients call; Admin that of health, metrics and the control API.
+func (s *Server) API() string { return s.api.Addr().String() }
+
+// Admin is the address of health, metrics and the control API.
+func (s *Server) Admin() string { return s.admin.Addr().String() }
+
+// limits are those of the configuration in force.
+func (s *Server) limits() Limits {
+	l := s.config.Load().Limits
+	return Limits{BodyBytes: l.BodyBytes, InflightBytes: l.InflightBytes, Stall: writeStall}
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// holder makes the budget's holds fit the gateway's interface.
+type holder struct{ book *budget.Book }

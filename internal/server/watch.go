@@ -1,0 +1,46 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/gateway"
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/telemetry"
+)
+
+// watch tells metrics and the access log what happened. The log holds no content.
+type watch struct {
+	metrics *telemetry.Metrics
+	access  *slog.Logger // nil = off
+	log     *slog.Logger
+}
+
+var _ gateway.Watcher = (*watch)(nil)
+
+// Attempt counts one attempt.
+func (w *watch) Attempt(a call.Attempt) { w.metrics.Attempt(a) }
+
+// Call counts and logs one call.
+func (w *watch) Call(d gateway.Done) {
+	code := llm.Code("ok")
+	if d.Err != nil {
+		code = d.Err.Code
+	}
+	w.metrics.Call(d.Facts, d.Layer, code, d.Took, d.Overhead)
+	if w.access != nil {
+		w.access.LogAttrs(context.Background(), slog.LevelInfo, "call",
+			slog.String("id", d.Facts.ID.String()), slog.String("key", d.Facts.Caller.KeyID),
+			slog.String("team", d.Facts.Caller.Team), slog.String("use_case", d.Facts.Caller.UseCase),
+			slog.String("route", d.Facts.Route), slog.String("class", d.Facts.Class.Name()),
+			slog.String("model", d.Model), slog.String("layer", d.Layer), slog.Int("attempts", d.Attempts),
+			slog.Bool("stream", d.Stream), slog.String("code", string(code)),
+			slog.Int64("took_us", d.Took.Microseconds()), slog.Int64("overhead_us", d.Overhead.Microseconds()))
+	}
+	if d.Err != nil && d.Err.Err != nil {
+		w.log.LogAttrs(context.Background(), slog.LevelWarn, "call ended with an error",
+			slog.String("id", d.Facts.ID.String()), slog.String("code", string(code)),
+			slog.String("message", d.Err.Message), slog.String("cause", d.Err.Err.Error()))
+	}
+}

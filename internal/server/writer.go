@@ -1,0 +1,88 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/weirhq/weir/internal/finops/money"
+	"github.com/weirhq/weir/internal/gateway"
+	"github.com/weirhq/weir/internal/llm"
+)
+
+// answerWriter writes one answer to an HTTP client.
+type answerWriter struct {
+	w        http.ResponseWriter
+	stall    time.Duration // the most that one write may take
+	deadline time.Time     // of writes, as last set
+	stream   bool
+	began    bool
+}
+
+var _ gateway.Out = (*answerWriter)(nil)
+
+// Head sets the headers; they leave with the first bytes.
+func (a *answerWriter) Head(head gateway.Head) {
+	h := a.w.Header()
+	a.stream = head.Stream
+	if head.Stream {
+		h["Content-Type"] = []string{"text/event-stream"}
+		h["Cache-Control"] = []string{"no-cache"}
+		h["X-Accel-Buffering"] = []string{"no"}
+	} else {
+		h["Content-Type"] = []string{"application/json"}
+	}
+	t := head.Target
+	if t.Model != nil {
+		h["X-Weir-Model"] = []string{t.Model.ID}
+		h["X-Weir-Tier"] = []string{string(t.Model.Tier)}
+	}
+	h["X-Weir-Layer"] = []string{strconv.Itoa(t.Layer)}
+	h["X-Weir-Attempts"] = []string{strconv.Itoa(head.Attempts)}
+	h["X-Weir-Policy"] = []string{head.Rule}
+	h["X-Weir-Data-Class"] = []string{head.Class}
+	if !head.Complete {
+		return
+	}
+	h["X-Weir-Cost-Usd"] = []string{money.Nano(head.Cost).Decimal()}
+	h["X-Weir-Cost-Estimated"] = []string{strconv.FormatBool(head.Estimated)}
+	h["X-Weir-Overhead-Us"] = []string{strconv.FormatInt(head.Overhead.Microseconds(), 10)}
+}
+
+// Write sends bytes. A client that takes none for the stall time is gone.
+func (a *answerWriter) Write(b []byte, more bool) error {
+	rc := http.NewResponseController(a.w)
+	if now := time.Now(); a.stall > 0 && a.deadline.Sub(now) < a.stall/2 {
+		a.deadline = now.Add(a.stall)
+		if err := rc.SetWriteDeadline(a.deadline); err != nil {
+			return err
+		}
+	}
+	if !a.began && !a.stream {
+		a.w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
+	}
+	a.began = true
+	if _, err := a.w.Write(b); err != nil {
+		return err
+	}
+	if more || !a.stream {
+		return nil
+	}
+	return rc.Flush()
+}
+
+// writeError answers with an error in the caller's dialect. SDKs retry some statuses by themselves and would pay a failed
+// cascade again, so every error says not to.
+func writeError(w http.ResponseWriter, front gateway.Front, err error) {
+	e := llm.AsError(err)
+	body := front.Error(e, false)
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["X-Should-Retry"] = []string{"false"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if e.RetryAfter > 0 {
+		h["Retry-After"] = []string{strconv.Itoa(int((e.RetryAfter + time.Second - 1) / time.Second))}
+	}
+	w.WriteHeader(e.Status())
+	_, _ = w.Write(body) // the client may be gone; there is nobody left to tell
+}

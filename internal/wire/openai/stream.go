@@ -1,0 +1,119 @@
+package openai
+
+import (
+	"bytes"
+
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
+	"github.com/weirhq/weir/internal/wire/sse"
+)
+
+var (
+	_ wire.StreamReader = (*reader)(nil)
+)
+
+// reader reads one stream.
+type reader struct {
+	opt      wire.StreamOptions
+	w        walker
+	sum      assembly // Full
+	done     bool     // [DONE] came
+	terminal bool
+	broken   bool   // a frame could not be read
+	out      []byte // a frame with its usage cut out
+}
+
+// Stream makes a reader of frames. Every frame is walked; without Full, only EvStart, tool calls, stops, usage and
+// errors become events. A provider that sends no [DONE] ends its stream when every choice that began has its
+// finish_reason.
+func (Back) Stream(o wire.StreamOptions) wire.StreamReader {
+	return &reader{opt: o, w: walker{decode: o.Full}}
+}
+
+var doneMark = []byte("[DONE]")
+
+// Read takes one frame. Delta.Raw aliases it, or with StripUsage a buffer that lives until the next Read. What comes
+// after [DONE] is dropped.
+func (r *reader) Read(frame []byte) (llm.Delta, error) {
+	if r.done {
+		return llm.Delta{Terminal: true}, nil
+	}
+	_, data := sse.Fields(frame)
+	if blank(data) {
+		d := llm.Delta{Raw: frame, Terminal: r.terminal}
+		if r.opt.Full {
+			d.Events = []llm.Event{{Kind: llm.EvPing}}
+		}
+		return d, nil
+	}
+	if bytes.Equal(bytes.TrimSpace(data), doneMark) {
+		r.done, r.terminal = true, true
+		return llm.Delta{Raw: frame, Events: []llm.Event{{Kind: llm.EvEnd}}, Terminal: true}, nil
+	}
+	if err := r.w.read(data); err != nil {
+		r.broken = true
+		return llm.Delta{}, unreadable("a stream frame", err)
+	}
+	for i := range r.w.events {
+		ev := &r.w.events[i]
+		r.terminal = r.terminal || ev.Kind == llm.EvStop || ev.Kind == llm.EvError
+		if r.opt.Full {
+			r.sum.take(*ev)
+		}
+	}
+	return llm.Delta{Raw: r.raw(frame, data), Events: r.w.events, Bytes: r.w.bytes, Terminal: r.terminal}, nil
+}
+
+// raw is the frame as the client gets it.
+func (r *reader) raw(frame, data []byte) []byte {
+	u := r.w.usage
+	if !r.opt.StripUsage || !u.Present() {
+		return frame
+	}
+	if r.w.usageAt && !r.w.hasChoices && !r.w.failed {
+		return nil // the chunk that came only for the usage
+	}
+	r.out = append(r.out[:0], "data: "...)
+	for i, piece := range cutMember(data, u) {
+		if i == 0 && len(piece) == 0 {
+			continue
+		}
+		r.out = append(r.out, piece...)
+	}
+	r.out = append(r.out, "\n\n"...)
+	return r.out
+}
+
+// cutMember returns what lies before and after the member at u, with the comma that parts it from its neighbour.
+func cutMember(data []byte, u llm.Span) [2][]byte {
+	before, after := data[:u.Start], data[u.End:]
+	if rest := bytes.TrimLeft(after, " \t\r\n"); len(rest) > 0 && rest[0] == ',' {
+		return [2][]byte{before, bytes.TrimLeft(rest[1:], " \t\r\n")}
+	}
+	if head := bytes.TrimRight(before, " \t\r\n"); len(head) > 0 && head[len(head)-1] == ',' {
+		before = head[:len(head)-1]
+	}
+	return [2][]byte{before, after}
+}
+
+// Finish tells the whole answer (Full only) and whether the stream ended as it should.
+func (r *reader) Finish() (*llm.Response, bool) {
+	complete := !r.broken && !r.w.failed && (r.done || r.stopped())
+	if !r.opt.Full {
+		return nil, complete
+	}
+	r.sum.choice(len(r.w.state) - 1)
+	return r.sum.response(r.w.created), complete
+}
+
+// stopped reports whether every choice that began has stopped, and one did.
+func (r *reader) stopped() bool {
+	any := false
+	for _, st := range r.w.state {
+		if st.begun && !st.stopped {
+			return false
+		}
+		any = any || st.stopped
+	}
+	return any
+}
