@@ -120,6 +120,8 @@ type Order struct {
 	Stream  bool // ask the provider for a stream
 	Judge   bool // the answer will be judged or translated: every frame is decoded, and the last Delta carries Final
 	N       int  // answers asked for, >= 1
+	// Notes is compact JSON of what led to this attempt: skipped deployments, the brief, what the answer before failed by.
+	Notes string
 }
 
 // Dispatcher is how any room asks for a model. Only the gateway implements it: permit, hold, journal, send, settle.
@@ -172,7 +174,7 @@ type Verdict struct {
 	Result VerdictResult
 	Check  string // the check that decided, "" if none
 	Reason string // safe to show; no content of the call beyond field names
-	Notes  string // compact JSON of what else is worth telling: skipped layers, brief, repairs; "" = nothing
+	Notes  string // as Order.Notes, with the repairs of the answer; "" = the order's
 	Final  bool   // the call ends with this attempt
 }
 

@@ -103,13 +103,13 @@ func (a *app) fail(err error) int {
 	var (
 		usage    *usageError
 		hint     *hinted
-		problems config.Problems
+		problems *config.Errors
 		typed    *llm.Error
 	)
 	switch {
 	case errors.As(err, &problems):
 		fmt.Fprintln(a.Err, problems.Error())
-		fmt.Fprintf(a.Err, "weir: error: %d problems in %s\n", len(problems), a.file)
+		fmt.Fprintf(a.Err, "weir: error: %d problems in %s\n", len(problems.Problems), a.file)
 		fmt.Fprintln(a.Err, "weir: hint: weir check --schema prints what the file may hold; docs/configuration.md explains it")
 		return exitConfig
 	case errors.As(err, &usage):

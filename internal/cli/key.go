@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/governance/identity"
+	"github.com/weirhq/weir/internal/server"
 	"github.com/weirhq/weir/internal/store/sqlite"
 )
 
@@ -40,19 +41,19 @@ func (a *app) keyring() (*identity.Keyring, *config.Config, func() error, error)
 	if err := os.MkdirAll(c.Storage.Dir, 0o700); err != nil {
 		return nil, nil, nil, fmt.Errorf("make the storage folder: %w", err)
 	}
-	db, err := sqlite.Open(c.Storage.Dir)
+	keys, err := sqlite.OpenKeys(c.Storage.Dir)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("open the store in %s: %w", c.Storage.Dir, err)
+		return nil, nil, nil, fmt.Errorf("open the keys in %s: %w", c.Storage.Dir, err)
 	}
 	pepper, err := identity.Pepper(filepath.Join(c.Storage.Dir, "key.pepper"), rand.Reader)
 	if err != nil {
-		return nil, nil, nil, errors.Join(err, db.Close())
+		return nil, nil, nil, errors.Join(err, keys.Close())
 	}
-	ring, err := identity.NewKeyring(db.Keys(), pepper)
+	ring, err := identity.NewKeyring(keys, pepper)
 	if err != nil {
-		return nil, nil, nil, errors.Join(err, db.Close())
+		return nil, nil, nil, errors.Join(err, keys.Close())
 	}
-	return ring, c, db.Close, nil
+	return ring, c, keys.Close, nil
 }
 
 func (a *app) keyCreate() *cobra.Command {
@@ -66,7 +67,7 @@ func (a *app) keyCreate() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, closeDB()) }()
-			if err := knownTo(conf, k); err != nil {
+			if err := server.Known(conf, k); err != nil {
 				return err
 			}
 			secret, err := ring.Create(k, rand.Reader, time.Now())
@@ -92,31 +93,6 @@ func (a *app) keyCreate() *cobra.Command {
 	return c
 }
 
-// knownTo refuses a key that names what the configuration does not have.
-func knownTo(c *config.Config, k identity.Key) error {
-	if _, ok := c.UseCases[k.UseCase]; k.UseCase != "" && !ok {
-		return &hinted{fmt.Errorf("unknown use case %q", k.UseCase), "add it under use_cases in weir.yaml, with an owner"}
-	}
-	for _, want := range k.Routes {
-		known := false
-		for _, r := range c.Routes {
-			known = known || r.Name == want
-		}
-		if _, direct := c.Deployments[want]; !known && !direct {
-			return &hinted{fmt.Errorf("unknown route %q", want), "weir check lists routes and deployments"}
-		}
-	}
-	for _, r := range c.Data.Rows {
-		if k.Floor == r.Class {
-			return nil
-		}
-	}
-	if k.Floor != "" {
-		return &hinted{fmt.Errorf("unknown data class %q", k.Floor), "the classes are the rows of data.may_reach in weir.yaml"}
-	}
-	return nil
-}
-
 // keyRow is one key as it is shown.
 type keyRow struct {
 	ID      string     `json:"id"`
@@ -138,10 +114,7 @@ func (a *app) keyList() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, closeDB()) }()
-			keys, err := ring.List()
-			if err != nil {
-				return err
-			}
+			keys := ring.List()
 			rows := make([]keyRow, 0, len(keys))
 			for _, k := range keys {
 				row := keyRow{ID: k.ID, Name: k.Name, Team: k.Team, UseCase: k.UseCase, Routes: k.Routes, Floor: k.Floor, Created: k.Created}

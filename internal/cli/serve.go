@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -124,31 +125,44 @@ func (a *app) announce(s *server.Server) error {
 	return nil
 }
 
-// reload reads the file again on SIGHUP and when it changes.
+// settle is how long the file must be quiet before it is read again.
+const settle = 100 * time.Millisecond
+
+// reload reads the file again on SIGHUP and when it, or a file that it names, changes.
 func (a *app) reload(ctx context.Context, s *server.Server, load func() (*config.Config, error), log *slog.Logger) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	changed := make(chan struct{}, 1)
-	go config.Watch(ctx, a.file, func() {
-		select {
-		case changed <- struct{}{}:
-		default:
+	type read struct {
+		c   *config.Config
+		err error
+	}
+	changed := make(chan read)
+	go func() {
+		err := config.Watch(ctx, a.file, settle, load, func(c *config.Config, err error) {
+			select {
+			case changed <- read{c, err}:
+			case <-ctx.Done():
+			}
+		})
+		if err != nil {
+			log.Warn("the configuration is not watched; send SIGHUP after a change", slog.String("cause", err.Error()))
 		}
-	})
+	}()
 	for {
+		var r read
 		select {
 		case <-ctx.Done():
 			return
 		case <-hup:
-		case <-changed:
+			r.c, r.err = load()
+		case r = <-changed:
 		}
-		c, err := load()
-		if err == nil {
-			err = s.Reload(c)
+		if r.err == nil {
+			r.err = s.Reload(r.c)
 		}
-		if err != nil {
-			log.Error("the configuration was not reloaded; the one before stays in force", slog.String("cause", err.Error()))
+		if r.err != nil {
+			log.Error("the configuration was not reloaded; the one before stays in force", slog.String("cause", r.err.Error()))
 			continue
 		}
 		log.Info("configuration reloaded", slog.String("file", a.file))

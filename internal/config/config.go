@@ -27,6 +27,8 @@ type Config struct {
 	Data        Data
 	UseCases    map[string]UseCase
 	Budgets     []Budget
+	Warnings    []string // what is allowed but looks wrong, e.g. a review date that has passed
+	Files       []string // read beside the file itself: schemas and secrets
 }
 
 // Listen says where Weir listens. The admin address serves health, metrics and the control API.
@@ -37,7 +39,7 @@ type Listen struct {
 
 // Storage says where Weir keeps its data.
 type Storage struct {
-	Dir string // default ./weir-data, relative to the file
+	Dir string // default weir-data beside the file
 }
 
 // Limits bound what one process takes on.
@@ -51,13 +53,16 @@ type Limits struct {
 
 // Provider is one vendor's endpoint with one credential.
 type Provider struct {
-	Name    string
-	Preset  string // openai | anthropic | gemini | deepseek | vllm | ...
-	Dialect llm.Dialect
-	URL     string // base URL, without a trailing slash
-	Key     Secret // zero = none is sent
-	Hosting call.Hosting
-	Timeout Timeouts
+	Name       string
+	Preset     string // openai | anthropic | gemini | deepseek | vllm | ...
+	Dialect    llm.Dialect
+	URL        string // base URL, without a trailing slash
+	Key        Secret // zero = none is sent
+	AuthHeader string // header that carries the key
+	AuthPrefix string // what stands before the key there, e.g. "Bearer "
+	OutputKey  string // OpenAI dialect: the member that caps output, max_tokens or max_completion_tokens
+	Hosting    call.Hosting
+	Timeout    Timeouts
 }
 
 // Timeouts of one attempt.
@@ -113,7 +118,7 @@ type Layer struct {
 	MaxOutput int      // tokens; 0 = the caller's or the model's
 	Checks    []string
 	Brief     bool     // context: brief: takes only a checked, compressed brief
-	Compress  []string // compress_with; "extractive"
+	Compress  []string // compress_with; "extractive"; set whenever Brief is
 }
 
 // Data is the data plane: which class may reach what.

@@ -181,6 +181,9 @@ func tokenPos(t *token.Token) pos {
 	if t == nil || t.Position == nil {
 		return pos{1, 1, 1}
 	}
+	if t.Type == token.NullType {
+		return pos{max(1, t.Position.Line), max(1, t.Position.Column), 1}
+	}
 	at := pos{max(1, t.Position.Line), max(1, t.Position.Column), max(1, utf8.RuneCountInString(t.Value))}
 	if t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType {
 		at.width += 2
@@ -260,8 +263,9 @@ func (d *decoder) leaf(n ast.Node, to leaf, what string) {
 		d.p.add(at, "give it a value or remove the key", "%s is empty", what)
 		return
 	}
-	*to.place() = at
+	to.place().at = at
 	if err := to.read(raw); err != nil {
+		to.place().bad = true
 		d.p.add(at, "", "%s: %v", what, err)
 	}
 }
@@ -345,6 +349,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, what string) {
 		for i, f := range fields {
 			known[i] = f.key
 		}
+		seen[nearest(key, known)] = true // a typo is told once
 		d.p.add(at, suggest(key, known, "keys here"), "unknown key %q in %s", key, what)
 	})
 	for _, f := range fields {

@@ -99,10 +99,10 @@ type deployment struct {
 
 type fileCheck struct {
 	At         pos
-	Schema     text `key:"schema"`
-	Regex      text `key:"regex"`
-	References text `key:"references"`
-	Arithmetic flag `key:"arithmetic"`
+	Schema     text  `key:"schema"`
+	Regex      text  `key:"regex"`
+	References text  `key:"references"`
+	Arithmetic yesNo `key:"arithmetic"`
 }
 
 type fileRoute struct {
@@ -223,7 +223,7 @@ func (k keyInfo) check(p *problems, v reflect.Value) {
 		list = t.list
 	}
 	for _, t := range list {
-		if t.is() && !slices.Contains(k.enum, t.v) {
+		if t.ok() && !slices.Contains(k.enum, t.v) {
 			p.add(t.at, suggest(t.v, k.enum, "possible"), "%s: unknown value %q", k.key, t.v)
 		}
 	}
@@ -235,7 +235,7 @@ func applyDefaults(v reflect.Value) {
 		f := v.Field(k.index)
 		switch to := f.Addr().Interface().(type) {
 		case leaf:
-			if k.def == "" || to.place().line > 0 {
+			if k.def == "" || to.place().is() {
 				continue
 			}
 			if err := to.read(k.def); err != nil {

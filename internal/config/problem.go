@@ -37,12 +37,12 @@ func (e *Errors) Error() string {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "%s:%d:%d: %s", e.Path, p.Line, p.Column, mask(p.Message))
-		if p.Line <= len(e.lines) {
+		fmt.Fprintf(&b, "%s:%d:%d: %s", e.Path, p.Line, p.Column, maskLooks(p.Message))
+		if p.Line <= len(e.lines) && strings.TrimSpace(e.lines[p.Line-1]) != "" {
 			b.WriteString(e.excerpt(p))
 		}
 		if p.Hint != "" {
-			b.WriteString("\n       " + mask(p.Hint))
+			b.WriteString("\n       " + maskLooks(p.Hint))
 		}
 	}
 	return b.String()
@@ -67,12 +67,12 @@ func (e *Errors) excerpt(p Problem) string {
 var (
 	secretValue = regexp.MustCompile(`(?i)((?:key|secret|token|password)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,}\s#]+)`)
 	secretLook  = regexp.MustCompile(`\b(?:sk[-_]|pk[-_]|rk[-_]|xai-|gsk_|hf_|wr_|AIza)[-_A-Za-z0-9]{12,}`)
+	urlUser     = regexp.MustCompile(`://[^/\s@"']+@`)
 )
 
-// mask blots out what is or looks like a credential; references (env:, file:) stay. The text keeps its length, so that
-// a caret under it stays in place.
+// mask blots out of a line of the file what is or looks like a credential; references (env:, file:) stay. The text keeps
+// its length, so that a caret under it stays in place.
 func mask(line string) string {
-	blot := func(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }
 	line = secretValue.ReplaceAllStringFunc(line, func(m string) string {
 		at := secretValue.FindStringSubmatchIndex(m)
 		name, value := m[:at[3]], m[at[4]:]
@@ -82,8 +82,16 @@ func mask(line string) string {
 		}
 		return name + blot(value)
 	})
-	return secretLook.ReplaceAllStringFunc(line, blot)
+	return maskLooks(line)
 }
+
+// maskLooks blots out what looks like a credential by itself: vendors' key forms and the user of a URL.
+func maskLooks(text string) string {
+	text = urlUser.ReplaceAllStringFunc(text, func(m string) string { return "://" + blot(m[3:len(m)-1]) + "@" })
+	return secretLook.ReplaceAllStringFunc(text, blot)
+}
+
+func blot(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }
 
 // problems collects what is wrong, and what is only worth a warning.
 type problems struct {
@@ -113,15 +121,20 @@ func (p *problems) err(path string, data []byte) error {
 	return &Errors{Path: path, Problems: p.list, lines: strings.Split(string(data), "\n")}
 }
 
-// suggest says which of the known words was probably meant, else lists them.
-func suggest(word string, known []string, what string) string {
+// nearest is the known word that was probably meant; "" = none.
+func nearest(word string, known []string) string {
 	best, dist := "", len(word)/3+2
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < dist {
 			best, dist = k, d
 		}
 	}
-	switch {
+	return best
+}
+
+// suggest says which of the known words was probably meant, else lists them.
+func suggest(word string, known []string, what string) string {
+	switch best := nearest(word, known); {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
 	case len(known) == 0:

@@ -13,18 +13,24 @@ import (
 // leaf is one value of the file. It is read from the text that stands there, never through a float.
 type leaf interface {
 	read(raw string) error
-	place() *pos
+	place() *given
 	// shape is the value's JSON Schema.
 	shape() map[string]any
 }
 
 // given is where a leaf stands; not given, it holds its default or its zero value.
-type given struct{ at pos }
+type given struct {
+	at  pos
+	bad bool // there, but not readable: told already
+}
 
-func (g *given) place() *pos { return &g.at }
+func (g *given) place() *given { return g }
 
 // is reports whether the file gives the value.
 func (g *given) is() bool { return g.at.line > 0 }
+
+// ok reports whether the file gives the value and it could be read.
+func (g *given) ok() bool { return g.is() && !g.bad }
 
 type text struct {
 	given
@@ -49,19 +55,19 @@ func (n *integer) read(raw string) error {
 }
 func (*integer) shape() map[string]any { return map[string]any{"type": "integer", "minimum": 1} }
 
-type flag struct {
+type yesNo struct {
 	given
 	v bool
 }
 
-func (f *flag) read(raw string) error {
+func (f *yesNo) read(raw string) error {
 	if raw != "true" && raw != "false" {
 		return fmt.Errorf("%q is neither true nor false", raw)
 	}
 	f.v = raw == "true"
 	return nil
 }
-func (*flag) shape() map[string]any { return map[string]any{"type": "boolean"} }
+func (*yesNo) shape() map[string]any { return map[string]any{"type": "boolean"} }
 
 type duration struct {
 	given

@@ -23,13 +23,14 @@ type dispatch struct {
 	// usageAsked: the caller asked for usage on the stream, so what Weir's own flag brings need not be stripped.
 	usageAsked bool
 
-	n         int           // attempts so far
-	last      ledger.LSN    // of the latest row
-	cost      money.Nano    // of all attempts
-	estimated bool          // one of them was not told by its provider
-	prompt    int64         // tokens of the caller's own request, as the last provider that got it whole counted them
-	rule      string        // that permitted the latest attempt
-	waited    time.Duration // for providers
+	n         int                // attempts so far
+	last      ledger.LSN         // of the latest row
+	cost      money.Nano         // of all attempts
+	estimated bool               // one of them was not told by its provider
+	prompt    int64              // tokens of the caller's own request, as the last provider that got it whole counted them
+	rule      string             // that permitted the latest attempt
+	waited    time.Duration      // for providers
+	booked    func(call.Attempt) // told of every row; nil = nobody
 }
 
 var _ call.Dispatcher = (*dispatch)(nil)
@@ -125,7 +126,7 @@ func (x *exchange) send(ctx context.Context, w call.Wire) (call.Exchange, error)
 func (d *dispatch) refused(a call.Attempt, e *llm.Error) error {
 	a.Order.Payload = nil
 	a.Outcome, a.Settlement, a.Err = call.Refused, call.NotSent, string(e.Code)
-	a.Verdict = call.Verdict{Result: call.Errored, Reason: e.Message}
+	a.Verdict = call.Verdict{Result: call.Errored, Reason: e.Message, Notes: a.Order.Notes}
 	if a.Rule == "" {
 		a.Rule = e.Param
 	}
@@ -140,4 +141,7 @@ func (d *dispatch) book(a call.Attempt) {
 	d.cost += a.Cost
 	d.estimated = d.estimated || a.Settlement == call.Estimated
 	d.g.Watch.Attempt(a)
+	if d.booked != nil {
+		d.booked(a)
+	}
 }

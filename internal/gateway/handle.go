@@ -27,7 +27,7 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 		return err
 	}
 	d := &dispatch{g: g, snap: snap, media: env.MediaBytes, usageAsked: env.IncludeUsage}
-	p, err := g.plan(snap, d, &facts, env) // plan
+	p, err := g.plan(snap, d, in, &facts, env) // plan
 	if err != nil {
 		g.refuse(d, facts, err)
 		return err

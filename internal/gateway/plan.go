@@ -11,12 +11,18 @@ import (
 
 // plan finds the route that a name asks for and cuts its layers down to what the key may use, policy permits and the
 // request fits (capability, window). Nothing left = an error that names why.
-func (g *Gateway) plan(snap *Snapshot, d *dispatch, f *call.Facts, env llm.Envelope) (cascade.Plan, error) {
+func (g *Gateway) plan(snap *Snapshot, d *dispatch, in Inbound, f *call.Facts, env llm.Envelope) (cascade.Plan, error) {
 	r, err := snap.route(env.Model, f.Caller)
 	if err != nil {
 		return cascade.Plan{}, err
 	}
 	f.Route = r.Name
+	if len(in.Key.Routes) > 0 && !slices.Contains(in.Key.Routes, r.Name) {
+		return cascade.Plan{}, &llm.Error{
+			Code: llm.CodeUnauthorized, Message: "this key may not ask for " + r.Name, Param: "model",
+			Hint: "it may ask for: " + strings.Join(in.Key.Routes, ", "),
+		}
+	}
 	d.baseline = r.Baseline
 	p := cascade.Plan{
 		Attempts: snap.Attempts, BestEffort: r.BestEffort, Stream: env.Stream, MaxOut: env.MaxOutput, N: env.N,

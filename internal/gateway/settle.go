@@ -76,6 +76,9 @@ func (x *exchange) settle(u *llm.Usage) {
 	x.closed = true
 	d := x.d
 	x.a.Usage = *u
+	if x.a.Verdict.Notes == "" {
+		x.a.Verdict.Notes = x.a.Order.Notes
+	}
 	if x.a.Settlement == "" {
 		x.a.Settlement = call.Settled
 	}

@@ -11,12 +11,15 @@ import (
 // moneyRooms count money: no float may enter.
 var moneyRooms = []string{"internal/finops", "internal/call"}
 
+// wholeNumber is a literal that Go calls a float constant and that is an integer all the same, like 1e6.
+var wholeNumber = regexp.MustCompile(`^[0-9]+[eE]\+?[0-9]+$`)
+
 func checkMoney(t *tree) (bad []finding) {
 	for _, f := range t.product() {
 		if !slices.ContainsFunc(moneyRooms, func(r string) bool { return under(f.dir(), r) }) {
 			continue
 		}
-		conv := f.localName("strconv")
+		conv, math := f.localName("strconv"), f.localName("math")
 		ast.Inspect(f.ast, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.Ident:
@@ -24,27 +27,16 @@ func checkMoney(t *tree) (bad []finding) {
 					bad = append(bad, t.at(f, n, "uses %s", n.Name))
 				}
 			case *ast.BasicLit:
-				if n.Kind == token.FLOAT {
+				if n.Kind == token.FLOAT && !wholeNumber.MatchString(n.Value) {
 					bad = append(bad, t.at(f, n, "writes %s, a float", n.Value))
 				}
 			case *ast.SelectorExpr:
 				if name, ok := selects(n, conv, "ParseFloat", "FormatFloat", "AppendFloat"); ok {
 					bad = append(bad, t.at(f, n, "uses strconv.%s", name))
 				}
-			}
-			return true
-		})
-		if f.localName("math/big") != "" || f.localName("math") == "" {
-			continue
-		}
-		math := f.localName("math")
-		ast.Inspect(f.ast, func(n ast.Node) bool {
-			sel, ok := n.(ast.Expr)
-			if !ok {
-				return true
-			}
-			if name, ok := selects(sel, math, "Round", "Floor", "Ceil", "Trunc", "Pow", "Mod", "Inf", "NaN"); ok {
-				bad = append(bad, t.at(f, n, "uses math.%s, which works on floats", name))
+				if name, ok := selects(n, math, "Round", "Floor", "Ceil", "Trunc", "Pow", "Mod", "Inf", "NaN"); ok {
+					bad = append(bad, t.at(f, n, "uses math.%s, which works on floats", name))
+				}
 			}
 			return true
 		})
@@ -52,10 +44,12 @@ func checkMoney(t *tree) (bad []finding) {
 	return sortFindings(bad)
 }
 
-// timeless rooms are handed their time and their randomness. time.Now as a value, the default of a field, is fine.
+// timeless rooms are handed their time and their randomness. time.Now as a value, the default of a field, is fine. So
+// is time.Until: the deadline of a context lives on the machine's clock. models/upstream is not timeless, since the
+// deadlines of connections live there too.
 var timeless = []string{
 	"internal/llm", "internal/call", "internal/wire", "internal/finops", "internal/routing", "internal/governance",
-	"internal/models", "internal/gateway",
+	"internal/models/catalog", "internal/gateway",
 }
 
 func checkClock(t *tree) (bad []finding) {
@@ -72,7 +66,7 @@ func checkClock(t *tree) (bad []finding) {
 			if !ok {
 				return true
 			}
-			if name, ok := selects(c.Fun, clock, "Now", "Since", "Until"); ok {
+			if name, ok := selects(c.Fun, clock, "Now", "Since"); ok {
 				bad = append(bad, t.at(f, c, "calls time.%s: take the clock as a value", name))
 			}
 			if name, ok := selects(c.Fun, dice, "Int", "IntN", "Int64N", "N", "Float64", "Perm", "Shuffle", "Uint64"); ok {
@@ -84,26 +78,24 @@ func checkClock(t *tree) (bad []finding) {
 	return sortFindings(bad)
 }
 
-// checkSleeps finds time.Sleep in tests. Inside a literal handed to synctest.Test it only moves a fake clock, and so it
-// does in a function that takes a *testing.T in a file whose sleeps are all in such bubbles.
+// checkSleeps finds time.Sleep in tests. In a bubble of synctest.Test it only moves a fake clock and is welcome; a file
+// that imports synctest may hold fakes that sleep there.
 func checkSleeps(t *tree) (bad []finding) {
+	bubbles := bubbleFuncs(t)
 	for _, f := range t.parsed() {
 		if !f.test {
 			continue
 		}
-		clock, sync := f.localName("time"), f.localName("testing/synctest")
-		bubbles := bubbleFuncs(f, sync)
+		clock, fakes := f.localName("time"), f.localName("testing/synctest") != ""
 		for _, d := range f.ast.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && bubbles[fn.Name.Name] {
+			fn, ok := d.(*ast.FuncDecl)
+			if ok && (bubbles[f.dir()+"."+fn.Name.Name] || fakes && !strings.HasPrefix(fn.Name.Name, "Test")) {
 				continue
 			}
 			ast.Inspect(d, func(n ast.Node) bool {
 				c, ok := n.(*ast.CallExpr)
 				if !ok {
 					return true
-				}
-				if _, ok := selects(c.Fun, sync, "Test"); ok {
-					return false
 				}
 				if _, ok := selects(c.Fun, clock, "Sleep"); ok {
 					bad = append(bad, t.at(f, c, "sleeps: wait for the event, or use testing/synctest"))
@@ -115,29 +107,50 @@ func checkSleeps(t *tree) (bad []finding) {
 	return sortFindings(bad)
 }
 
-// bubbleFuncs are the functions of a file that are handed to synctest.Test by name or called, directly, by one that is
-// or by a literal that is.
-func bubbleFuncs(f *file, sync string) map[string]bool {
+// bubbleFuncs are the tests' functions, by folder and name, that open a bubble, themselves or through a helper of the
+// same package, and those that are named in what they hand to it: what they sleep, they sleep on its clock.
+func bubbleFuncs(t *tree) map[string]bool {
 	in := map[string]bool{}
-	ast.Inspect(f.ast, func(n ast.Node) bool {
-		c, ok := n.(*ast.CallExpr)
-		if !ok {
-			return true
+	for range 3 { // a test, its helper, the helper's helper
+		for _, f := range t.parsed() {
+			if f.test {
+				markBubbles(f, in)
+			}
 		}
-		if _, ok := selects(c.Fun, sync, "Test"); !ok {
-			return true
-		}
-		for _, a := range c.Args {
-			ast.Inspect(a, func(n ast.Node) bool {
-				if id, ok := n.(*ast.Ident); ok {
-					in[id.Name] = true
-				}
-				return true
-			})
-		}
-		return false
-	})
+	}
 	return in
+}
+
+func markBubbles(f *file, in map[string]bool) {
+	sync := f.localName("testing/synctest")
+	for _, d := range f.ast.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		ast.Inspect(fn, func(n ast.Node) bool {
+			c, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			_, opens := selects(c.Fun, sync, "Test")
+			helper, named := c.Fun.(*ast.Ident)
+			if !opens && !(named && in[f.dir()+"."+helper.Name+"()"]) {
+				return true
+			}
+			// "name()" opens a bubble; "name" runs in one.
+			in[f.dir()+"."+fn.Name.Name+"()"], in[f.dir()+"."+fn.Name.Name] = true, true
+			for _, a := range c.Args {
+				ast.Inspect(a, func(n ast.Node) bool {
+					if id, ok := n.(*ast.Ident); ok {
+						in[f.dir()+"."+id.Name] = true
+					}
+					return true
+				})
+			}
+			return true
+		})
+	}
 }
 
 // fixedPort is an address with a port of its own choice.
@@ -154,7 +167,8 @@ func checkPorts(t *tree) (bad []finding) {
 				return true
 			}
 			for _, a := range c.Args {
-				if lit, ok := a.(*ast.BasicLit); ok && lit.Kind == token.STRING && fixedPort.MatchString(strings.Trim(lit.Value, "\"`")) {
+				lit, ok := a.(*ast.BasicLit)
+				if ok && lit.Kind == token.STRING && fixedPort.MatchString(strings.Trim(lit.Value, "\"`")) {
 					bad = append(bad, t.at(f, lit, "listens on %s: use port 0", lit.Value))
 				}
 			}

@@ -38,13 +38,13 @@ var rules = []rule{
 }
 
 func TestHouse(t *testing.T) {
-	real := load(os.DirFS(root(t)))
-	if len(real.files) < 20 {
-		t.Fatalf("found %d Go files: the tree was not read", len(real.files))
+	house := load(os.DirFS(root(t)))
+	if len(house.files) < 20 {
+		t.Fatalf("found %d Go files: the tree was not read", len(house.files))
 	}
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
-			for _, f := range r.check(real) {
+			for _, f := range r.check(house) {
 				t.Error(f)
 			}
 			if t.Failed() {
@@ -84,7 +84,6 @@ func archive(t *testing.T, name string) (fstest.MapFS, []string) {
 			want = strings.Split(strings.TrimSpace(string(f.Data)), "\n")
 			continue
 		}
-		// "\|" ends a line whose trailing marks an editor would eat; "$PAD" makes a long line or file short to read.
 		files[f.Name] = &fstest.MapFile{Data: pad(f.Data)}
 	}
 	if len(want) == 0 || want[0] == "" {

@@ -36,7 +36,11 @@ var rooms = []room{
 	{path: "internal/finops/money", may: values[:1], why: "money is arithmetic: it knows no model and no call"},
 	{path: "internal/models/catalog", may: values[:2], why: "the catalogue is data: it knows no call"},
 	{path: "internal/call", may: values[:3], why: "call holds values only: it knows no room"},
-	{path: "internal/wire", may: []string{"internal/llm", "internal/call"}, why: "wire knows dialects, no policy and no price"},
+	{
+		path: "internal/wire", may: []string{"internal/llm", "internal/call"},
+		tests: []string{"internal/models/catalog"}, // a call.Target holds a model
+		why:   "wire knows dialects, no policy and no price",
+	},
 	{path: "internal/routing", may: values, why: joined},
 	{path: "internal/governance", may: values, why: joined},
 	{path: "internal/finops", may: values, why: joined},
@@ -54,9 +58,18 @@ var rooms = []room{
 		why:   "gateway joins the families; " + above,
 	},
 	{
+		path: "internal/report", may: slices.Concat(values, []string{"internal/finops"}),
+		why: "report shapes what the ledger holds, whoever asks",
+	},
+	{
+		path: "internal/adminapi",
+		may:  slices.Concat(values, []string{"internal/finops", "internal/governance", "internal/models", "internal/report"}),
+		why:  "the control API takes the rooms' values from server, and never the way of a call",
+	},
+	{
 		path: "internal/server",
 		may: slices.Concat(values, families, []string{
-			"internal/gateway", "internal/config", "internal/store", "internal/adminapi", "internal/console", "internal/report",
+			"internal/gateway", "internal/config", "internal/store", "internal/report", "internal/adminapi",
 		}),
 		why: "server knows every room of the product; " + above,
 	},

@@ -13,6 +13,7 @@ func (s *Server) apiRoutes() http.Handler {
 	mux.HandleFunc("POST /v1/messages", s.inference(llm.Anthropic))
 	mux.HandleFunc("GET /v1/models", s.listModels)
 	mux.HandleFunc("GET /v1/models/{id...}", s.oneModel)
+	mux.HandleFunc("GET /api/v1/calls/{id}", s.oneCall)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("/", s.notFound)

@@ -22,6 +22,7 @@ import (
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/finops/budget"
 	"github.com/weirhq/weir/internal/finops/ledger"
+	"github.com/weirhq/weir/internal/finops/money"
 	"github.com/weirhq/weir/internal/gateway"
 	"github.com/weirhq/weir/internal/governance/identity"
 	"github.com/weirhq/weir/internal/llm"
@@ -40,12 +41,13 @@ import (
 // Options start a server. The zero value of a field is its default.
 type Options struct {
 	Config  *config.Config
-	Reload  func() (*config.Config, error) // reads the configuration again; nil = no reload
 	Version string
 	Log     *slog.Logger // default: none
 	Access  *slog.Logger // access log; nil = off
 	Now     func() time.Time
 	Random  io.Reader // default crypto/rand
+	// NoFirstKey: no key is made when there is none; for servers that no client will call.
+	NoFirstKey bool
 }
 
 // Limits of what the process takes on at once.
@@ -108,7 +110,7 @@ func New(opt Options) (s *Server, err error) {
 			_ = s.Close() // the first error is the one to tell
 		}
 	}()
-	for _, step := range []func() error{s.openStore, s.openKeys, s.buildGateway, s.listen} {
+	for _, step := range []func() error{s.openStore, s.openKeys, s.buildGateway, s.buildControl, s.listen} {
 		if err := step(); err != nil {
 			return s, err
 		}
@@ -143,7 +145,7 @@ func (s *Server) openKeys() error {
 		return err
 	}
 	s.keys, err = identity.NewKeyring(s.store.Keys(), pepper)
-	if err != nil || s.keys.Len() > 0 {
+	if err != nil || s.keys.Len() > 0 || s.opt.NoFirstKey {
 		return err
 	}
 	if !loopback(c.Listen.API) {
@@ -203,6 +205,11 @@ func (s *Server) listen() error {
 	return nil
 }
 
+// Probe makes one tiny call to a deployment and books it.
+func (s *Server) Probe(ctx context.Context, deployment string) (call.Attempt, error) {
+	return s.gateway.Probe(ctx, s.ids.next(), deployment)
+}
+
 // API is the address that clients call; Admin that of health, metrics and the control API.
 func (s *Server) API() string { return s.api.Addr().String() }
 
@@ -226,3 +233,12 @@ func loopback(addr string) bool {
 
 // holder makes the budget's holds fit the gateway's interface.
 type holder struct{ book *budget.Book }
+
+// Hold sets money aside for an attempt.
+func (h holder) Hold(ctx context.Context, f call.Facts, amount money.Nano) (gateway.Hold, error) {
+	hold, err := h.book.Hold(ctx, f, amount)
+	if err != nil {
+		return nil, err
+	}
+	return hold, nil
+}

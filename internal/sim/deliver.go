@@ -25,11 +25,8 @@ func (s *Sim) answer(w http.ResponseWriter, r *http.Request, d dialect, a *ask) 
 	out := &delivery{sim: s, w: w, ctx: r.Context(), pace: s.pace(a), fault: a.fault, start: s.cfg.Now()}
 	id := requestID(r, a)
 	setIDs(w.Header(), id)
-	row := Request{ID: id, Status: http.StatusOK, Response: rep.id, Note: rep.answers[0].Note, Input: rep.prompt}.of(a)
-	defer func() { // also when the connection is cut by a panic
-		row.Output, row.Canceled = out.sent, out.gone
-		s.book.add(row)
-	}()
+	out.row = Request{ID: id, Status: http.StatusOK, Response: rep.id, Note: rep.answers[0].Note, Input: rep.prompt}.of(a)
+	defer out.enter() // also when the connection is cut by a panic
 	if a.stream {
 		out.stream(a, d, rep)
 		return
@@ -84,6 +81,18 @@ type delivery struct {
 	start time.Time
 	sent  int  // output tokens billed so far
 	gone  bool // the client left before the end
+	row   Request
+	done  bool // the row is in the book
+}
+
+// enter books the request, once. Whoever sends the last bytes calls it first, so that a client that has its answer finds
+// it counted.
+func (o *delivery) enter() {
+	if o.done {
+		return
+	}
+	o.done, o.row.Output, o.row.Canceled = true, o.sent, o.gone
+	o.sim.book.add(o.row)
 }
 
 // shortest is the wait below which a timer costs more than it tells; the schedule is absolute, so nothing is lost.
@@ -143,19 +152,31 @@ func (o *delivery) stream(a *ask, d dialect, rep *reply) {
 			o.hang()
 			return
 		}
-		if !o.until(due+o.drip(i)) || !o.send(f.data) {
+		if !o.until(due + o.drip(i)) {
 			return
 		}
 		o.sent += f.tokens
+		if i == len(frames)-1 && o.fault.Kind != "cut" {
+			o.complete(rep)
+		}
+		if !o.send(f.data) {
+			return
+		}
 		due += time.Duration(f.tokens) * o.pace.token
 	}
-	switch o.fault.Kind {
-	case "cut":
+	if o.fault.Kind == "cut" {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// complete books an answer that went out whole: billed is what its usage tells, not the sum of its chunks.
+func (o *delivery) complete(rep *reply) {
+	switch o.fault.Kind {
 	case "error200", "inband", "truncated":
-	default: // the whole answer went out: bill what its usage tells
+	default:
 		o.sent = rep.total()
 	}
+	o.enter()
 }
 
 // drip is how late frame i comes by a drip.
@@ -215,6 +236,9 @@ func (o *delivery) whole(d dialect, a *ask, rep *reply) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	o.w.WriteHeader(http.StatusOK)
 	o.sent = rep.total()
+	if o.fault.Kind != "drip" {
+		o.enter()
+	}
 	switch o.fault.Kind {
 	case "cut":
 		o.send(body[:len(body)/2])
@@ -232,7 +256,13 @@ func (o *delivery) dripBody(body []byte) {
 	step := max(len(body)/10, 1)
 	for i := 0; len(body) > 0; i++ {
 		n := min(step, len(body))
-		if !o.until(o.drip(i)) || !o.send(body[:n]) {
+		if !o.until(o.drip(i)) {
+			return
+		}
+		if n == len(body) {
+			o.enter()
+		}
+		if !o.send(body[:n]) {
 			return
 		}
 		body = body[n:]

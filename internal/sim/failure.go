@@ -75,9 +75,9 @@ func (s *Sim) refuse(w http.ResponseWriter, r *http.Request, d dialect, a *ask, 
 	if f.after > 0 {
 		h.Set("Retry-After", strconv.Itoa(f.after))
 	}
+	s.book.add(Request{ID: id, Status: f.status}.of(a)) // first, so that the client that reads it finds it counted
 	w.WriteHeader(f.status)
 	w.Write(body) // the client may be gone; there is nobody to tell
-	s.book.add(Request{ID: id, Status: f.status}.of(a))
 }
 
 // requestID echoes the request's own id, or makes one from its content.

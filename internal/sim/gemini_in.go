@@ -31,7 +31,7 @@ type geminiContent struct {
 }
 
 type geminiPart struct {
-	Text             *string         `json:"text,omitempty"`
+	Text             *string         `json:"text,omitzero"`
 	FunctionCall     *geminiCall     `json:"functionCall,omitempty"`
 	FunctionResponse *geminiResponse `json:"functionResponse,omitempty"`
 	InlineData       jsontext.Value  `json:"inlineData,omitempty"`
@@ -39,7 +39,7 @@ type geminiPart struct {
 	VideoMetadata    jsontext.Value  `json:"videoMetadata,omitempty"`
 	ExecutableCode   jsontext.Value  `json:"executableCode,omitempty"`
 	CodeResult       jsontext.Value  `json:"codeExecutionResult,omitempty"`
-	Thought          bool            `json:"thought,omitempty"`
+	Thought          bool            `json:"thought,omitzero"`
 	ThoughtSignature string          `json:"thoughtSignature,omitempty"`
 }
 

@@ -175,8 +175,8 @@ type openAIChunkChoice struct {
 
 type openAIDelta struct {
 	Role      string       `json:"role,omitempty"`
-	Content   *string      `json:"content,omitempty"`
-	Refusal   *string      `json:"refusal,omitempty"`
+	Content   *string      `json:"content,omitzero"`
+	Refusal   *string      `json:"refusal,omitzero"`
 	ToolCalls []openAICall `json:"tool_calls,omitempty"`
 }
 

@@ -21,7 +21,7 @@ import (
 type Node struct {
 	Name   string // e.g. use-case/procurement
 	Limit  money.Nano
-	Period string         // day | month | total; "" = day
+	Period Period         // "" = day
 	Zone   *time.Location // whose midnight ends a period; nil = UTC
 }
 
@@ -73,9 +73,8 @@ type window struct {
 	period        ledger.Period
 	settled, held money.Nano
 	ceiling       money.Nano    // on disk
-	asked         money.Nano    // enqueued; ceiling follows it
-	answered      chan struct{} // closed when the last asked one is on disk or failed; nil = none is under way
-	failed        error         // why the last one failed
+	answered      chan struct{} // closed when the next ceiling is on disk or failed; nil = none is under way
+	failed        error         // why the last raise failed
 }
 
 // New opens the books: what each node has spent in its current period comes from the ledger, and a first ceiling is
@@ -164,29 +163,34 @@ func (b *Book) raise(a *account, w *window, need money.Nano) {
 	if w.answered != nil || (w.ceiling-used >= max(need, a.chunk()/2)) {
 		return
 	}
+	ahead := a.chunk()
+	if w != a.current {
+		ahead = 0
+	}
 	// What was really spent may lie above the limit; the ceiling follows it.
-	to := max(min(a.Limit, used+need+a.chunk()), used)
+	to := max(min(a.Limit, used+need+ahead), used)
 	if to <= w.ceiling {
 		return
 	}
-	w.asked = to
-	answered := make(chan struct{})
-	w.answered = answered
-	lsn := b.ceil.Raise(a.Name, w.period, to)
-	go b.await(w, lsn, to, answered)
+	w.answered = make(chan struct{})
+	go b.await(a, w, ledger.Ceiling{Node: a.Name, Period: w.period, To: to}, b.ceil.Raise(a.Name, w.period, to))
 }
 
-// await takes over a ceiling once it is on disk. A closed journal ends it.
-func (b *Book) await(w *window, lsn ledger.LSN, to money.Nano, answered chan struct{}) {
+// await takes over a ceiling once it is on disk, unless the window has changed its period meanwhile, and asks for more
+// when it does not suffice any more. A closed journal ends it.
+func (b *Book) await(a *account, w *window, c ledger.Ceiling, lsn ledger.LSN) {
 	err := b.ceil.Durable(context.Background(), lsn)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err == nil {
-		w.ceiling = to
+	close(w.answered)
+	w.answered, w.failed = nil, err
+	if err != nil {
+		return
 	}
-	w.failed = err
-	w.answered = nil
-	close(answered)
+	if w.period == c.Period {
+		w.ceiling = c.To
+	}
+	b.raise(a, w, 0)
 }
 
 // Hold is money set aside for one attempt. The first of Settle and Void counts, all later ones do nothing. The zero
@@ -225,7 +229,18 @@ func (h *Hold) end(cost money.Nano) {
 	h.ended = true
 	h.win.held -= h.amount
 	h.win.settled += cost
-	h.book.raise(h.acc, h.win, 0)
+	h.book.follow(h.acc, h.win)
+}
+
+// follow keeps a window's ceiling fit after a change: ahead of the current period, down on one that is over.
+func (b *Book) follow(a *account, w *window) {
+	if w == a.current || w.settled+w.held > w.ceiling {
+		b.raise(a, w, 0)
+		return
+	}
+	if w.held == 0 {
+		b.release(a.Name, w)
+	}
 }
 
 // Adjust adds a later correction of a call's cost, which may be negative, to what its budget has spent. It takes the
@@ -243,7 +258,7 @@ func (b *Book) Adjust(node string, f call.Facts, by money.Nano) error {
 		return err
 	}
 	w.settled += by
-	b.raise(a, w, 0)
+	b.follow(a, w)
 	return nil
 }
 

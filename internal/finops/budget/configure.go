@@ -100,14 +100,17 @@ func (b *Book) apply(n Node, p plan) {
 		b.nodes[n.Name] = a
 	}
 	a.Node = n
-	if !p.keep {
-		w := a.current // the same window: its open holds go on counting
-		if known && w.answered == nil {
-			b.ceil.Raise(n.Name, w.period, 0) // the new period's ceiling stands for it
-		}
-		w.period, w.settled, w.ceiling = p.period, p.settled, 0
+	w := a.current
+	if p.keep {
+		b.raise(a, w, 0)
+		return
 	}
-	b.raise(a, a.current, 0)
+	old, free := w.period, w.answered == nil
+	w.period, w.settled, w.ceiling = p.period, p.settled, 0 // the same window: its open holds go on counting
+	b.raise(a, w, 0)
+	if known && free && !old.Start.Equal(p.period.Start) {
+		b.ceil.Raise(n.Name, old, 0) // the new period's ceiling, before it in the log, stands for it
+	}
 }
 
 // unbudgeted is the rule of a config without budgets.

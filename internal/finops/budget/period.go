@@ -1,17 +1,20 @@
 package budget
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/weirhq/weir/internal/finops/ledger"
+	"github.com/weirhq/weir/internal/llm"
 )
+
+// Period says how long a budget counts before it starts anew.
+type Period string
 
 // Periods.
 const (
-	Day   = "day"
-	Month = "month"
-	Total = "total"
+	Day   Period = "day"
+	Month Period = "month"
+	Total Period = "total"
 )
 
 // always is the period of a total: from 1970 to the last year that every format can write.
@@ -86,7 +89,12 @@ func (b *Book) roll(a *account, now time.Time) error {
 	w := &window{period: a.at(now)}
 	spent, err := b.ceil.Spent(a.Name, w.period)
 	if err != nil {
-		return fmt.Errorf("budget %s: %w", a.Name, err)
+		return &llm.Error{
+			Code:    llm.CodeLedger,
+			Message: "the ledger does not tell what budget " + a.Name + " has spent",
+			Hint:    "check the disk that holds storage.dir",
+			Err:     err,
+		}
 	}
 	w.settled = spent
 	a.before, a.current = a.current, w
@@ -98,7 +106,7 @@ func (b *Book) roll(a *account, now time.Time) error {
 // does not count the old one's reserve as spent.
 func (b *Book) release(node string, w *window) {
 	if w.answered == nil && w.settled+w.held < w.ceiling {
-		w.ceiling = w.settled + w.held
+		w.ceiling = w.settled
 		b.ceil.Raise(node, w.period, w.ceiling)
 	}
 }

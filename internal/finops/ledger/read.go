@@ -9,8 +9,11 @@ import (
 	"github.com/weirhq/weir/internal/finops/money"
 )
 
-// Window is the half-open stretch [Since, Until) of booking times; a zero end is open.
-type Window struct{ Since, Until time.Time }
+// Window is the half-open stretch [Since, Until) of booking times, up to and with a place. Zero values are open.
+type Window struct {
+	Since, Until time.Time
+	Last         LSN
+}
 
 // Reader reads a ledger, also while a server writes it. Rows come as they were at the first read, in the order of the
 // log, by short reads that do not keep the writer from tidying up. Models carry ID and Tier only; clocks are whole
@@ -22,8 +25,9 @@ type Reader interface {
 	Scan(context.Context, Window, func(*Entry) error) error
 	// Adjustments gives every adjustment.
 	Adjustments(context.Context) ([]Adjustment, error)
-	// Counters gives what each node has spent in all, by the counters that are kept beside the rows.
-	Counters(context.Context) (map[string]money.Nano, error)
+	// Counters gives what each node has spent in all, by the counters that are kept beside the rows, and the last place
+	// that they count.
+	Counters(context.Context) (map[string]money.Nano, LSN, error)
 }
 
 // Call gives a call's attempts in order, each with the corrections of it folded in; none when the call is unknown.

@@ -34,6 +34,15 @@ func newPresented(random io.Reader) (presented, id string, err error) {
 	return body + "_" + string(appendCheck(nil, body)), id, nil
 }
 
+// IDOf is the public id of a presented key; "" when it has not the form of one.
+func IDOf(presented string) string {
+	id, ok := idOf(presented)
+	if !ok {
+		return ""
+	}
+	return id
+}
+
 // idOf finds the id of a presented key; false when it is not of the form or its check does not fit.
 func idOf(presented string) (string, bool) {
 	if len(presented) != keyLen || !strings.HasPrefix(presented, prefix) {
@@ -58,13 +67,11 @@ func inAlphabet(s string) bool {
 }
 
 func appendCheck(dst []byte, body string) []byte {
-	sum := uint32(0)
-	var chunk [64]byte // a conversion of the whole string would allocate
-	for len(body) > 0 {
-		n := copy(chunk[:], body)
-		sum = crc32.Update(sum, crc32.IEEETable, chunk[:n])
-		body = body[n:]
+	sum := ^uint32(0)
+	for i := range len(body) { // crc32.Update wants bytes, and a conversion would allocate on the hot path
+		sum = crc32.IEEETable[byte(sum)^body[i]] ^ sum>>8
 	}
+	sum = ^sum
 	for i := range checkLen {
 		dst = append(dst, alphabet[sum>>(5*i)&31])
 	}

@@ -19,7 +19,7 @@ import (
 type Keyring struct {
 	store  Store
 	macs   sync.Pool // of *mac
-	now    atomic.Pointer[map[string]*Key]
+	snap   atomic.Pointer[map[string]*Key]
 	change sync.Mutex // one change of the snapshot at a time
 }
 
@@ -54,14 +54,14 @@ func (r *Keyring) Refresh() error {
 	for _, k := range keys {
 		next[k.ID] = &k
 	}
-	if held := r.now.Load(); held != nil {
+	if held := r.snap.Load(); held != nil {
 		for id, k := range *held { // what was revoked here never comes back, whatever a lagging store says
 			if n, ok := next[id]; ok && n.InForce() && !k.InForce() {
 				n.Revoked = k.Revoked
 			}
 		}
 	}
-	r.now.Store(&next)
+	r.snap.Store(&next)
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (r *Keyring) Lookup(presented string) (*Key, error) {
 	if !ok {
 		return nil, refused("the API key is malformed", "Weir's keys begin with wr_; weir key create makes one")
 	}
-	k, known := (*r.now.Load())[id]
+	k, known := (*r.snap.Load())[id]
 	if !known {
 		return nil, refused("the API key is unknown", "weir key list shows the keys in force; weir key create makes one")
 	}
@@ -124,7 +124,7 @@ func (r *Keyring) Create(k Key, random io.Reader, now time.Time) (presented stri
 
 // Revoke ends a key for good. It stops at once in this process, and at the next Refresh in others.
 func (r *Keyring) Revoke(id string, now time.Time) error {
-	k, known := (*r.now.Load())[id]
+	k, known := (*r.snap.Load())[id]
 	if !known {
 		return &llm.Error{Code: llm.CodeInvalid, Message: fmt.Sprintf("there is no key %q", id), Hint: "weir key list shows the ids"}
 	}
@@ -144,19 +144,19 @@ func (r *Keyring) Revoke(id string, now time.Time) error {
 func (r *Keyring) put(k *Key) {
 	r.change.Lock()
 	defer r.change.Unlock()
-	held := *r.now.Load()
+	held := *r.snap.Load()
 	next := make(map[string]*Key, len(held)+1)
 	for id, old := range held {
 		next[id] = old
 	}
 	next[k.ID] = k
-	r.now.Store(&next)
+	r.snap.Store(&next)
 }
 
 // List returns every key, revoked ones too, oldest first.
 func (r *Keyring) List() []Key {
 	var out []Key
-	for _, k := range *r.now.Load() {
+	for _, k := range *r.snap.Load() {
 		out = append(out, *k)
 	}
 	slices.SortFunc(out, func(a, b Key) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
@@ -166,7 +166,7 @@ func (r *Keyring) List() []Key {
 // Len is the number of keys in force.
 func (r *Keyring) Len() int {
 	n := 0
-	for _, k := range *r.now.Load() {
+	for _, k := range *r.snap.Load() {
 		if k.InForce() {
 			n++
 		}

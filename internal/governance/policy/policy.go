@@ -26,6 +26,7 @@ type Permit struct{ Rule string }
 // Table is the permit table: rows from the least to the most sensitive class. Immutable, safe for concurrent use.
 type Table struct {
 	rows       []Row
+	rules      []string // data.may_reach.<class>, by row
 	classes    map[string]call.Class
 	unlabelled call.Class
 }
@@ -38,6 +39,7 @@ func New(unlabelled string, rows []Row) (*Table, error) {
 			return nil, fmt.Errorf("data class %q has two rows", r.Class)
 		}
 		t.classes[r.Class] = call.NewClass(i, r.Class)
+		t.rules = append(t.rules, "data.may_reach."+r.Class)
 	}
 	u, ok := t.classes[unlabelled]
 	if !ok {
@@ -56,25 +58,75 @@ func (t *Table) Class(name string) (call.Class, bool) {
 // Unlabelled is the class of a call that claims none.
 func (t *Table) Unlabelled() call.Class { return t.unlabelled }
 
+// Lowest is the least sensitive class.
+func (t *Table) Lowest() call.Class { return call.NewClass(0, t.rows[0].Class) }
+
 // Permit grants or denies one order. The error is an *llm.Error that names the rule.
 func (t *Table) Permit(f call.Facts, o call.Order) (Permit, error) {
 	c, known := t.classes[f.Class.Name()]
 	if !known {
-		return Permit{}, denied("data class "+f.Class.Name()+" has no row in the policy table", o.Target)
+		return Permit{}, denied("data class "+quote(f.Class.Name())+" has no row in the policy table", o.Target)
 	}
-	r := t.rows[c.Rank()]
-	rule := "data.may_reach." + r.Class
-	switch {
-	case r.Nowhere:
-		return Permit{}, denied(rule+": none", o.Target)
-	case len(r.Hosting) > 0 && !slices.Contains(r.Hosting, o.Target.Hosting):
-		return Permit{}, denied(rule+".hosting", o.Target)
-	case len(r.Region) > 0 && !slices.Contains(r.Region, o.Target.Region):
-		return Permit{}, denied(rule+".region", o.Target)
-	case len(r.Tier) > 0 && (o.Target.Model == nil || !slices.Contains(r.Tier, o.Target.Model.Tier)):
-		return Permit{}, denied(rule+".tier", o.Target)
+	r, rule := &t.rows[c.Rank()], t.rules[c.Rank()]
+	if why := r.bars(&o.Target); why != "" {
+		return Permit{}, denied(rule+why, o.Target)
 	}
 	return Permit{Rule: rule}, nil
+}
+
+// bars says which condition of the row keeps a target out; "" = none.
+func (r *Row) bars(o *call.Target) string {
+	switch {
+	case r.Nowhere:
+		return ": none"
+	case len(r.Hosting) > 0 && !slices.Contains(r.Hosting, o.Hosting):
+		return ".hosting"
+	case len(r.Region) > 0 && !slices.Contains(r.Region, o.Region):
+		return ".region"
+	case len(r.Tier) > 0 && (o.Model == nil || !slices.Contains(r.Tier, o.Model.Tier)):
+		return ".tier"
+	}
+	return ""
+}
+
+// Allowed keeps the targets that the call's class may reach, in order.
+func (t *Table) Allowed(f call.Facts, targets []call.Target) []call.Target {
+	var kept []call.Target
+	c, known := t.classes[f.Class.Name()]
+	for i := range targets {
+		if known && t.rows[c.Rank()].bars(&targets[i]) == "" {
+			kept = append(kept, targets[i])
+		}
+	}
+	return kept
+}
+
+// Reason is the table's word on one target.
+type Reason struct {
+	Deployment string
+	Allowed    bool
+	Rule       string // that allowed or barred it
+}
+
+// Explain says for each target whether a class may reach it and by which rule.
+func (t *Table) Explain(class call.Class, targets []call.Target) []Reason {
+	out := make([]Reason, 0, len(targets))
+	for _, target := range targets {
+		permit, err := t.Permit(call.Facts{Class: class}, call.Order{Target: target})
+		r := Reason{Deployment: target.Deployment, Allowed: err == nil, Rule: permit.Rule}
+		if err != nil {
+			r.Rule = llm.AsError(err).Param
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func quote(name string) string {
+	if name == "" {
+		return `""`
+	}
+	return name
 }
 
 func denied(rule string, t call.Target) error {

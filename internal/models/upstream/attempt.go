@@ -172,7 +172,10 @@ func (a *attempt) readBody(p []byte, wait bool) (int, error) {
 		return n, cut(err)
 	}
 	n, err := a.conn.read(p, wait)
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF && a.conn.truncated() {
+		return n, io.ErrUnexpectedEOF
+	}
+	if err == io.EOF {
 		a.complete()
 	}
 	return n, err

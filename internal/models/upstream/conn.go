@@ -86,6 +86,13 @@ func (c *conn) end() {
 	c.sock.phase = phaseFree
 }
 
+// secure reports whether TLS lies over the socket.
+func (c *conn) secure() bool { return c.rw != net.Conn(c.sock) }
+
+// truncated reports whether a TLS connection ended without a goodbye: someone in between may have cut it. crypto/tls
+// lets that pass as io.EOF.
+func (c *conn) truncated() bool { return c.secure() && c.sock.ended }
+
 func (c *conn) close() { _ = c.sock.Close() }
 
 // alive reports whether the idle connection can be used: nothing to read, so neither ended nor spoken out of turn.
@@ -93,7 +100,7 @@ func (c *conn) alive() bool {
 	if c.sock.peek.readable() {
 		return false
 	}
-	if c.rw == net.Conn(c.sock) {
+	if !c.secure() {
 		return true
 	}
 	// TLS may hold bytes that it has read already.
@@ -108,7 +115,7 @@ func (c *conn) buffered() int { return c.w - c.r }
 
 // send writes the request. head has room to spare; body is not changed.
 func (c *conn) send(head []byte, body [][]byte, size int) error {
-	if len(head)+size <= gatherSize || c.rw != net.Conn(c.sock) {
+	if len(head)+size <= gatherSize || c.secure() {
 		return c.gather(head, body)
 	}
 	c.pipes = append(append(c.pipes[:0], head), body...)
@@ -213,7 +220,7 @@ func (c *conn) line(limit int, wait bool) ([]byte, error) {
 			if len(line) > limit+2 {
 				return nil, protocolError("a line is too long")
 			}
-			if bytes.IndexByte(line, '\r') != len(line)-2 {
+			if len(line) < 2 || bytes.IndexByte(line, '\r') != len(line)-2 {
 				return nil, protocolError("a line does not end in CR LF")
 			}
 			c.r += len(line)

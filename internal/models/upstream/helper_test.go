@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -57,6 +58,9 @@ func mustMake(t testing.TB, kind string, c Config) sender {
 	t.Cleanup(s.Close)
 	return s
 }
+
+// quiet swallows what a server says about clients that leave.
+var quiet = log.New(io.Discard, "", 0)
 
 // peer is a scripted provider: every connection gets its number, from 1, and runs the script, then is closed.
 type peer struct {

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -41,6 +42,7 @@ type socket struct {
 	by     time.Time     // end of the TTFT timeout
 	idle   time.Duration // idle timeout
 	readBy time.Time     // read deadline that is set; zero = unknown
+	ended  bool          // the peer has closed the connection
 }
 
 // begin sets the deadlines for one call.
@@ -60,7 +62,11 @@ func (s *socket) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return s.Conn.Read(p)
+	n, err := s.Conn.Read(p)
+	if err == io.EOF {
+		s.ended = true
+	}
+	return n, err
 }
 
 func (s *socket) armRead() error {
@@ -89,7 +95,7 @@ func (s *socket) armRead() error {
 
 // waitingFor is the timeout that a read which timed out has run into.
 func (s *socket) waitingFor() timeoutKind {
-	if s.phase != phaseBody && s.readBy.Equal(s.by) {
+	if s.phase == phaseWaiting || s.phase != phaseBody && s.readBy.Equal(s.by) {
 		return timeoutTTFT
 	}
 	return timeoutIdle

@@ -52,16 +52,18 @@ func (r *run) attempt(l *Layer, last bool, o call.Order, brief *briefNote) (done
 		return false, err
 	}
 	if !r.isHeld(l, last) {
-		return r.live(ex, o, brief)
+		return r.live(ex, o)
 	}
 	h, err := collect(ex, o)
 	if err != nil {
-		return false, r.fail(ex, err, brief)
+		return false, r.fail(ex, err)
 	}
 	fixed := validate.Repair(r.request(), h.answer, l.JSON)
 	h.answer, h.repaired = fixed.Answer, fixed.Changed
 	v := r.judge(l, h.answer)
-	v.Notes = r.notes(brief, fixed.Notes)
+	if fixed.Changed {
+		v.Notes = r.notes(brief, fixed.Notes)
+	}
 	ex.Judge(v)
 	if _, err := ex.Close(); err != nil {
 		return false, err
@@ -75,7 +77,7 @@ func (r *run) attempt(l *Layer, last bool, o call.Order, brief *briefNote) (done
 }
 
 // live forwards frames as they come.
-func (r *run) live(ex call.Exchange, o call.Order, brief *briefNote) (bool, error) {
+func (r *run) live(ex call.Exchange, o call.Order) (bool, error) {
 	started := false
 	for {
 		d, err := ex.Recv()
@@ -86,19 +88,19 @@ func (r *run) live(ex call.Exchange, o call.Order, brief *briefNote) (bool, erro
 			err = r.sink.Frame(o, d)
 		}
 		if errors.Is(err, io.EOF) {
-			ex.Judge(call.Verdict{Result: call.Accepted, Final: true, Notes: r.notes(brief, nil)})
+			ex.Judge(call.Verdict{Result: call.Accepted, Final: true})
 			_, err = ex.Close()
 			return err == nil, err
 		}
 		if err != nil {
-			return false, r.fail(ex, err, brief)
+			return false, r.fail(ex, err)
 		}
 	}
 }
 
 // fail closes an exchange that gave no whole answer and passes its error on.
-func (r *run) fail(ex call.Exchange, err error, brief *briefNote) error {
-	ex.Judge(call.Verdict{Result: call.Errored, Reason: string(llm.AsError(err).Code), Notes: r.notes(brief, nil)})
+func (r *run) fail(ex call.Exchange, err error) error {
+	ex.Judge(call.Verdict{Result: call.Errored, Reason: string(llm.AsError(err).Code)})
 	if _, closeErr := ex.Close(); closeErr != nil {
 		return closeErr
 	}

@@ -24,6 +24,7 @@ type scripted struct {
 	lines []reply
 	seen  []string // "purpose deployment" of every attempt
 	load  []call.Payload
+	notes []string
 	rows  []call.Verdict
 	waits []time.Duration
 	start time.Time
@@ -42,6 +43,7 @@ func (s *scripted) Open(_ context.Context, _ call.Facts, o call.Order) (call.Exc
 	n := len(s.seen)
 	s.seen = append(s.seen, string(o.Purpose)+" "+o.Target.Deployment)
 	s.load = append(s.load, o.Payload)
+	s.notes = append(s.notes, o.Notes)
 	s.waits = append(s.waits, time.Since(s.start))
 	if n >= len(s.lines) {
 		s.t.Fatalf("attempt %d was not expected: %v", n+1, s.seen)
@@ -81,7 +83,7 @@ func (x *exchange) Recv() (llm.Delta, error) {
 	return llm.Delta{}, io.EOF
 }
 
-func (x *exchange) Judge(v call.Verdict)          { x.s.rows = append(x.s.rows, v) }
+func (x *exchange) Judge(v call.Verdict)         { x.s.rows = append(x.s.rows, v) }
 func (x *exchange) Close() (call.Attempt, error) { return call.Attempt{}, nil }
 
 // caller is the sink of a test.
@@ -258,8 +260,8 @@ func TestEscalationCarriesTheFailure(t *testing.T) {
 	if got := string(second.Body); !strings.Contains(got, `how many?\n\n[A previous answer was rejected by an automatic check: digits`) {
 		t.Errorf("the second layer got %s", got)
 	}
-	if !strings.Contains(d.rows[1].Notes, `"carried":"digits`) {
-		t.Errorf("notes of the second attempt = %s", d.rows[1].Notes)
+	if !strings.Contains(d.notes[1], `"carried":"digits`) {
+		t.Errorf("notes of the second attempt = %s", d.notes[1])
 	}
 }
 

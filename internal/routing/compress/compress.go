@@ -77,17 +77,31 @@ func Extract(req *llm.Request, o Options) (call.Brief, error) {
 		units := split(f.pieces)
 		return f.seal(source, source, pinnedOf(units, everyUnit(units)), o)
 	}
-	units := split(f.pieces)
-	r := rank(units, f.query)
-	budget := o.target(sourceTokens)
-	kept := r.pick(units, budget*9/10, o)
-	topic := r.topic(min(max(budget/50, 8), 64))
-	pins := pinnedOf(units, union(kept, topic))
-	body := render(f.pieces, units, kept, pins)
+	body, pins := f.extract(o.target(sourceTokens), o)
 	if o.tokens(body) >= sourceTokens {
 		return f.seal(source, source, pins, o)
 	}
 	return f.seal(source, body, pins, o)
+}
+
+// extract picks what the target has room for. Pinned facts that the pick lacks are added; when that overshoots, the pick
+// is made once more with that much less room.
+func (f *frame) extract(target int, o Options) (body string, pins []pin) {
+	units := split(f.pieces)
+	r := rank(units, f.query)
+	topic := r.topic(min(max(target/50, 8), 64))
+	room := target
+	for range 2 {
+		kept := r.pick(units, room, o)
+		pins = pinnedOf(units, union(kept, topic))
+		body = render(f.pieces, units, kept, pins)
+		over := o.tokens(body) - target
+		if over <= 0 {
+			break
+		}
+		room -= over
+	}
+	return body, pins
 }
 
 // seal measures the brief against its source and builds the request that carries it.

@@ -185,8 +185,9 @@ func (f *frame) takeAsk(parts []llm.Part, o Options) {
 // edge is how long, in tokens, a first or last paragraph may be to count as the question around a document.
 const edge = 200
 
-// parted splits one long text into a document and the question before or after it: its first and last paragraphs when
-// they are short, else the whole text is the question.
+// parted splits one long text into a document and the question around it: its first and last paragraphs when they are
+// short, else the whole text is the question. Either may hold the instructions, so both stay: a paragraph of the document
+// that is kept too many costs little, an instruction lost costs the answer.
 func parted(text string, o Options) (doc, ask string) {
 	paras := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n")
 	first, last := 0, len(paras)

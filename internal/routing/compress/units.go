@@ -11,7 +11,9 @@ type unit struct {
 	piece   int // index of its piece
 	passage int // running number of its paragraph
 	text    string
-	line    bool // stands on a line of its own
+	line    bool // begins a line
+	turn    bool // of a turn of the conversation
+	user    bool // said by the user
 }
 
 const (
@@ -37,7 +39,7 @@ func split(pieces []piece) []unit {
 					passage++
 					inPassage = 0
 				}
-				out = append(out, unit{piece: i, passage: passage, text: s, line: first})
+				out = append(out, unit{piece: i, passage: passage, text: s, line: first, turn: p.turn, user: p.user})
 				inPassage++
 				first = false
 			}
@@ -121,9 +123,9 @@ func cutRows(line string) []string {
 
 // abbreviations end with a point that ends no sentence.
 var abbreviations = map[string]bool{
-	"mr": true, "mrs": true, "ms": true, "dr": true, "prof": true, "st": true, "no": true, "nr": true, "inc": true, "ltd": true,
-	"co": true, "corp": true, "vs": true, "jr": true, "sr": true, "e.g": true, "i.e": true, "approx": true, "fig": true,
-	"art": true, "sec": true, "u.s": true, "u.k": true, "jan": true, "feb": true, "mar": true, "apr": true, "jun": true,
+	"mr": true, "mrs": true, "ms": true, "dr": true, "prof": true, "st": true, "inc": true, "ltd": true,
+	"co": true, "corp": true, "vs": true, "jr": true, "sr": true, "e.g": true, "i.e": true, "approx": true,
+	"u.s": true, "u.k": true, "jan": true, "feb": true, "mar": true, "apr": true, "jun": true,
 	"jul": true, "aug": true, "sep": true, "sept": true, "oct": true, "nov": true, "dec": true, "z.b": true, "bzw": true,
 }
 
@@ -144,7 +146,7 @@ func sentences(line string) []string {
 			continue
 		}
 		next, _ := utf8.DecodeRuneInString(strings.TrimLeft(line[end:], " "))
-		if unicode.IsLower(next) || c == '.' && abbreviated(line[from:i]) {
+		if unicode.IsLower(next) || c == '.' && abbreviated(line[from:i], unicode.IsDigit(next)) {
 			continue
 		}
 		out = append(out, line[from:end])
@@ -153,8 +155,11 @@ func sentences(line string) []string {
 	return append(out, line[from:])
 }
 
+// beforeNumber are abbreviations only when a number follows: "no. 5".
+var beforeNumber = map[string]bool{"no": true, "nr": true, "fig": true, "art": true, "sec": true}
+
 // abbreviated reports whether a text that a point follows ends in an abbreviation, an initial or a list number.
-func abbreviated(s string) bool {
+func abbreviated(s string, number bool) bool {
 	word := s[strings.LastIndexByte(s, ' ')+1:]
 	word = strings.TrimLeft(word, `("'[`)
 	if len(word) == 1 && unicode.IsUpper(rune(word[0])) {
@@ -163,7 +168,8 @@ func abbreviated(s string) bool {
 	if len(word) == len(strings.TrimSpace(s)) && len(word) <= 3 && strings.Trim(word, "0123456789") == "" {
 		return true
 	}
-	return abbreviations[strings.ToLower(word)]
+	word = strings.ToLower(word)
+	return abbreviations[word] || number && beforeNumber[word]
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -62,7 +62,23 @@ type mode struct {
 	tight bool // a fraction set without spaces is one number: 12 / 2/5 = 30
 }
 
-var modes = []mode{{}, {raw: true}, {tight: true}, {raw: true, tight: true}}
+// modes are the ways in which this expression can be read.
+func (e expr) modes() []mode {
+	out := []mode{{}}
+	if slices.ContainsFunc(e.toks, func(t token) bool { return t.percent }) {
+		out = append(out, mode{raw: true})
+	}
+	for i := range e.toks {
+		if e.toks[i].kind == tNum && tightFraction(e.toks[i:]) {
+			for _, m := range out {
+				m.tight = true
+				out = append(out, m)
+			}
+			break
+		}
+	}
+	return out
+}
 
 // value computes the expression exactly. Not ok: it does not parse or divides by zero.
 func (e expr) value(m mode) (*big.Rat, bool) {

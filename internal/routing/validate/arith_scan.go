@@ -227,6 +227,7 @@ func (l *lexer) number(money bool) token {
 	}
 	if odd || len(text) > maxDigits {
 		t.kind = tOdd
+		l.skipJoined()
 		return t
 	}
 	t.num, _ = new(big.Rat).SetString(text)
@@ -238,6 +239,13 @@ func (l *lexer) number(money bool) token {
 
 func (l *lexer) peek(c byte) bool {
 	return l.i < len(l.s) && l.s[l.i] == c
+}
+
+// skipJoined reads over what a number that is not understood goes on with.
+func (l *lexer) skipJoined() {
+	for l.i < len(l.s) && (isDigit(l.s[l.i]) || strings.IndexByte(".,:", l.s[l.i]) >= 0 && l.digitsAhead(1) > 0) {
+		l.i++
+	}
 }
 
 // digits appends the digits at l.i and returns how many there were.

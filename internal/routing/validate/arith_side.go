@@ -10,10 +10,15 @@ var (
 	// magnitudes multiply the number before them, or leave a remainder beside it.
 	magnitudes = set("hundred", "thousand", "million", "billion", "trillion", "dozen", "k", "half", "halves", "third",
 		"thirds", "quarters", "fourths", "fifths", "tenths", "hundreds", "thousands", "millions", "billions", "dozens", "squared",
-		"cubed", "factorial", "remainder", "rem", "mod", "modulo", "st", "nd", "rd", "th", "more", "less", "fewer", "power")
-	// heads relate what follows them to something before.
-	heads = set("of", "than", "half", "twice", "thrice", "double", "triple", "by", "over", "percent", "dozen", "root",
-		"times", "to", "divided", "multiplied", "minus", "plus", "remainder", "mod")
+		"cubed", "factorial", "remainder", "rem", "mod", "modulo", "st", "nd", "rd", "th", "power")
+	// heads relate what follows them to something before; with "of", "to" and "by" that depends on the word before them.
+	heads = set("than", "half", "twice", "thrice", "double", "triple", "over", "percent", "dozen", "root", "divided",
+		"multiplied", "remainder", "mod")
+	// factors before "by" apply what follows to something before.
+	factors = set("divide", "divided", "divides", "dividing", "multiply", "multiplied", "multiplies", "multiplying")
+	// shares before "of" take a part of what follows.
+	shares = set("half", "third", "thirds", "quarter", "quarters", "fourth", "fourths", "fifth", "fifths", "sixth", "sixths",
+		"seventh", "eighth", "eighths", "ninth", "tenth", "tenths", "percent", "percentage", "rest", "out", "square", "twice")
 	// labels stand before a number that only names something.
 	labels = set("step", "day", "part", "week", "month", "year", "case", "question", "option", "item", "problem", "round")
 )
@@ -32,7 +37,7 @@ func leftOf(toks []token, k int) (expr, bool) {
 	if start > 0 {
 		prev := toks[start-1]
 		switch {
-		case prev.kind == tWord && (heads[prev.word] || magnitudes[prev.word] && prev.word != "more"):
+		case prev.kind == tWord && related(toks, start-1), prev.kind == tOp && prev.word != "":
 			return expr{}, false
 		case prev.kind == tOdd && prev.word != "!" && prev.word != "?":
 			return expr{}, false
@@ -44,6 +49,20 @@ func leftOf(toks []token, k int) (expr, bool) {
 		e.label = true
 	}
 	return e, true
+}
+
+// related reports whether the word at i ties the expression that follows it to something before, so that the expression
+// alone is not what the equation is about.
+func related(toks []token, i int) bool {
+	w := toks[i].word
+	if (w == "of" || w == "to") && i > 0 {
+		before := toks[i-1]
+		return before.kind == tNum || before.kind == tOdd || before.kind == tWord && shares[before.word]
+	}
+	if w == "by" && i > 0 {
+		return toks[i-1].kind != tWord || factors[toks[i-1].word]
+	}
+	return heads[w] || magnitudes[w]
 }
 
 // walkBack finds where the expression that ends before k begins: operands and operators in turn, read backwards, with
@@ -80,7 +99,7 @@ func walkBack(toks []token, k int) (int, bool) {
 			i--
 		case joins(toks, i):
 			i = joint(toks, i) - 1
-		case prev.kind == tNum || prev.kind == tClose:
+		case prev.kind == tNum, prev.kind == tClose && !wordsOnly(toks, i) && opening(toks, i) >= 0:
 			return 0, false
 		default:
 			return start, true
@@ -111,7 +130,7 @@ func joint(toks []token, i int) int {
 func skipUnits(toks []token, i int) int {
 	for n := 0; i >= 0 && n <= maxUnits; n++ {
 		switch {
-		case toks[i].kind == tWord:
+		case toks[i].kind == tWord, spelled(toks, i):
 			i--
 		case toks[i].kind == tOp && toks[i].op == '/' && i+1 < len(toks) && toks[i+1].kind == tWord:
 			i--
@@ -136,6 +155,14 @@ func aside(toks []token) int {
 		}
 	}
 	return 0
+}
+
+// spelled reports whether the operator at i is a word that counts here ("4 times a day"): no operand follows it.
+func spelled(toks []token, i int) bool {
+	if toks[i].kind != tOp || toks[i].word != "times" {
+		return false
+	}
+	return i+1 == len(toks) || toks[i+1].kind != tNum && toks[i+1].kind != tOpen
 }
 
 // opening finds the parenthesis that the one at i closes, or -1. It looks back at most maxStatement tokens.
@@ -204,16 +231,25 @@ func rightOf(toks []token, k int) []expr {
 // touches reports whether the token at stop, where reading ended, changes the number right before it.
 func touches(toks []token, stop int) bool {
 	prev, t := toks[stop-1], toks[stop]
-	if prev.kind == tEq || prev.kind == tOp {
+	if prev.kind == tEq || prev.kind == tOp && !spelled(toks, stop-1) {
 		return true
 	}
 	switch t.kind {
 	case tOdd:
 		return t.word != "!" && t.word != "?" && t.word != "≈" && t.word != "~"
-	case tNum, tOpen, tWord:
+	case tNum: // "= 3 and 1/2" is one number, "= 3 and 4 + 5 = 9" begins another calculation
+		return prev.kind != tWord || prev.word == "and" && stop+2 < len(toks) && tightFraction(toks[stop:])
+	case tOpen: // "= 7 (3 + 4)" is an aside, "= 7(3 + 4)" a product
+		return !t.spaced
+	case tWord:
 		return true
 	}
 	return false
+}
+
+// tightFraction reports whether toks begin with a fraction set without spaces.
+func tightFraction(toks []token) bool {
+	return len(toks) > 2 && toks[1].op == '/' && !toks[1].spaced && toks[2].kind == tNum && !toks[2].spaced
 }
 
 // clean turns tokens into an expression as far as they can be read, and returns how many it used. Words after an
@@ -247,6 +283,9 @@ func clean(toks []token) (e expr, used int) {
 			if t.op == '/' && !open && i+1 < len(toks) && toks[i+1].kind == tWord && !variable(toks, i+1) {
 				continue // dollars / hour
 			}
+			if !open && spelled(toks, i) {
+				continue
+			}
 			if open && t.op != '-' && t.op != '+' {
 				return e.cut(depth), i
 			}
@@ -261,11 +300,9 @@ func clean(toks []token) (e expr, used int) {
 			if open || variable(toks, i) {
 				return e.cut(depth), i
 			}
-			if t.word == "of" && i+1 < len(toks) && (toks[i+1].kind == tNum || toks[i+1].word == "the") {
+			if n := product(toks[i:]); n > 0 {
 				e.toks = append(e.toks, token{kind: tOp, op: '*'})
-				if toks[i+1].word == "the" {
-					i++
-				}
+				i += n - 1
 				continue
 			}
 			if t.word == "percent" && last(e).kind == tNum {
@@ -275,6 +312,18 @@ func clean(toks []token) (e expr, used int) {
 		}
 	}
 	return e.cut(depth), len(toks)
+}
+
+// product returns the length of "of" or "of the" that toks begin with when a number follows, or 0.
+func product(toks []token) int {
+	n := 1
+	if len(toks) > 1 && toks[1].word == "the" {
+		n = 2
+	}
+	if toks[0].word != "of" || n >= len(toks) || toks[n].kind != tNum {
+		return 0
+	}
+	return n
 }
 
 func last(e expr) token { return e.toks[len(e.toks)-1] }
@@ -296,8 +345,11 @@ func (e expr) cut(depth int) expr {
 	return e
 }
 
-// variable reports whether the word at i is no unit but something that stands for or changes a number.
+// variable reports whether the word at i is no unit but stands for a number, or changes the one right before it.
 func variable(toks []token, i int) bool {
 	w := toks[i].word
+	if i > 0 && toks[i-1].kind == tWord {
+		return false
+	}
 	return magnitudes[w] || len(w) == 1 && w != "a"
 }

@@ -14,23 +14,24 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 )
 
-// Ledger is ledger.db, opened to write it: the store of one journal, and a Reader.
-type Ledger struct {
-	*LedgerReader
+// DB is a storage directory in use by this process: the store of one journal and a reader of it, and the keys.
+type DB struct {
+	*Reader
+	keys   *Keys
 	lock   *sql.DB
 	db     *sql.DB
-	conn   *sql.Conn // the one that writes
+	conn   *sql.Conn // the one that writes the ledger
 	writer *writer
 }
 
 var (
-	_ ledger.Store  = (*Ledger)(nil)
-	_ ledger.Reader = (*Ledger)(nil)
+	_ ledger.Store  = (*DB)(nil)
+	_ ledger.Reader = (*DB)(nil)
 )
 
-// Open opens the ledger in a storage directory, makes it when it is missing, and holds the directory against other
-// processes until Close. Errors are *llm.Error with a hint for the operator.
-func Open(dir string) (*Ledger, error) {
+// Open opens a storage directory, makes what is missing, and holds it against other processes until Close; they may still
+// use OpenReader and OpenKeys. Errors are *llm.Error with a hint for the operator.
+func Open(dir string) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, unusable(dir, err)
 	}
@@ -43,14 +44,20 @@ func Open(dir string) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(err, held.Close())
 	}
-	l := &Ledger{lock: held, db: db}
+	l := &DB{lock: held, db: db}
 	if err := l.prepare(path); err != nil {
 		return nil, unusable(path, errors.Join(err, db.Close(), held.Close()))
+	}
+	if l.keys, err = OpenKeys(dir); err != nil {
+		return nil, errors.Join(err, l.closeLedger(), held.Close())
 	}
 	return l, nil
 }
 
-func (l *Ledger) prepare(path string) (err error) {
+// Keys are the keys of the directory; Close closes them too.
+func (l *DB) Keys() *Keys { return l.keys }
+
+func (l *DB) prepare(path string) (err error) {
 	if l.conn, err = l.db.Conn(context.Background()); err != nil {
 		return err
 	}
@@ -64,12 +71,12 @@ func (l *Ledger) prepare(path string) (err error) {
 	if err != nil {
 		return errors.Join(err, l.conn.Close())
 	}
-	l.LedgerReader = newLedgerReader(r)
+	l.Reader = newReader(r)
 	return nil
 }
 
 // Append implements ledger.Store.
-func (l *Ledger) Append(b *ledger.Batch) error {
+func (l *DB) Append(b *ledger.Batch) error {
 	if err := l.conn.Raw(func(any) error { return l.writer.append(b) }); err != nil {
 		return fmt.Errorf("append to %s: %w", LedgerFile, err)
 	}
@@ -77,7 +84,7 @@ func (l *Ledger) Append(b *ledger.Batch) error {
 }
 
 // State implements ledger.Store.
-func (l *Ledger) State() (ledger.State, error) {
+func (l *DB) State() (ledger.State, error) {
 	ctx := context.Background()
 	var s ledger.State
 	var last, booked int64
@@ -99,7 +106,7 @@ func (l *Ledger) State() (ledger.State, error) {
 	return s, nil
 }
 
-func (l *Ledger) ceilings(ctx context.Context) (cs []ledger.Ceiling, err error) {
+func (l *DB) ceilings(ctx context.Context) (cs []ledger.Ceiling, err error) {
 	rows, err := l.ro.QueryContext(ctx, `SELECT node, first, past, nano FROM ceilings ORDER BY node, first`)
 	if err != nil {
 		return nil, err
@@ -118,7 +125,7 @@ func (l *Ledger) ceilings(ctx context.Context) (cs []ledger.Ceiling, err error) 
 }
 
 // Spent implements ledger.Store.
-func (l *Ledger) Spent(node string, p ledger.Period) (money.Nano, error) {
+func (l *DB) Spent(node string, p ledger.Period) (money.Nano, error) {
 	var n money.Nano
 	err := l.ro.QueryRow(`SELECT coalesce(sum(nano), 0) FROM spent WHERE node = ? AND slot >= ? AND slot < ?`,
 		node, ledger.SlotOf(p.Start), ledger.SlotOf(p.End)).Scan(&n)
@@ -129,14 +136,18 @@ func (l *Ledger) Spent(node string, p ledger.Period) (money.Nano, error) {
 }
 
 // Close closes the files and lets the directory go. Close the journal first.
-func (l *Ledger) Close() error {
+func (l *DB) Close() error {
+	return errors.Join(l.keys.Close(), l.closeLedger(), l.lock.Close())
+}
+
+func (l *DB) closeLedger() error {
 	l.writer.close()
-	return errors.Join(l.LedgerReader.Close(), l.conn.Close(), l.db.Close(), l.lock.Close())
+	return errors.Join(l.Reader.Close(), l.conn.Close(), l.db.Close())
 }
 
 // OpenReader opens a ledger for reading only, whether or not a server writes it. A ledger that does not exist is an
 // *llm.Error.
-func OpenReader(dir string) (*LedgerReader, error) {
+func OpenReader(dir string) (*Reader, error) {
 	path := filepath.Join(dir, LedgerFile)
 	if _, err := os.Stat(path); err != nil {
 		return nil, &llm.Error{
@@ -150,5 +161,5 @@ func OpenReader(dir string) (*LedgerReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLedgerReader(db), nil
+	return newReader(db), nil
 }

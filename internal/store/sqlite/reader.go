@@ -20,15 +20,15 @@ import (
 // page is how many rows one read takes: short, so that a long report never keeps the WAL from being folded back.
 const page = 4096
 
-// LedgerReader reads ledger.db over connections of its own.
-type LedgerReader struct {
+// Reader reads ledger.db over connections of its own.
+type Reader struct {
 	ro *sql.DB
 
 	mu    sync.Mutex
 	words words
 }
 
-var _ ledger.Reader = (*LedgerReader)(nil)
+var _ ledger.Reader = (*Reader)(nil)
 
 // words are the tuples read so far. Tuples never change, so they may be kept.
 type words struct {
@@ -44,22 +44,22 @@ type target struct {
 	model *catalog.Model
 }
 
-func newLedgerReader(ro *sql.DB) *LedgerReader {
-	return &LedgerReader{ro: ro, words: words{
+func newReader(ro *sql.DB) *Reader {
+	return &Reader{ro: ro, words: words{
 		callers: map[int64]callerKey{}, served: map[int64]servedKey{}, targets: map[int64]target{},
 		manners: map[int64]mannerKey{},
 	}}
 }
 
 // Close closes the connections.
-func (r *LedgerReader) Close() error { return r.ro.Close() }
+func (r *Reader) Close() error { return r.ro.Close() }
 
 const selectAttempts = `SELECT lsn, call, n, flags, start, booked, caller, target, served, manner, session,
 	prompt, max_out, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, cost, held, baseline, lines,
 	sent, ttf, first_byte, accepted, ended, reason, notes FROM attempts `
 
 // Entries implements ledger.Reader.
-func (r *LedgerReader) Entries(ctx context.Context, id call.OpID) (es []ledger.Entry, err error) {
+func (r *Reader) Entries(ctx context.Context, id call.OpID) (es []ledger.Entry, err error) {
 	keep := func(e *ledger.Entry) error {
 		c := *e
 		c.Attempt.Lines = append([]money.Line(nil), e.Attempt.Lines...)
@@ -74,7 +74,7 @@ func (r *LedgerReader) Entries(ctx context.Context, id call.OpID) (es []ledger.E
 }
 
 // Scan implements ledger.Reader.
-func (r *LedgerReader) Scan(ctx context.Context, w ledger.Window, each func(*ledger.Entry) error) error {
+func (r *Reader) Scan(ctx context.Context, w ledger.Window, each func(*ledger.Entry) error) error {
 	from, to, err := r.span(ctx, w)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
@@ -94,12 +94,15 @@ func (r *LedgerReader) Scan(ctx context.Context, w ledger.Window, each func(*led
 }
 
 // span turns a window into places [from, to). Rows are booked in order, so both ends are found by halving.
-func (r *LedgerReader) span(ctx context.Context, w ledger.Window) (from, to ledger.LSN, err error) {
+func (r *Reader) span(ctx context.Context, w ledger.Window) (from, to ledger.LSN, err error) {
 	var last int64
 	if err := r.ro.QueryRowContext(ctx, `SELECT coalesce(max(lsn), 0) FROM attempts`).Scan(&last); err != nil {
 		return 0, 0, err
 	}
 	from, to = 1, ledger.LSN(last)+1
+	if w.Last != 0 {
+		to = min(to, w.Last+1)
+	}
 	end := to
 	if !w.Since.IsZero() {
 		if from, err = r.place(ctx, w.Since, end); err != nil {
@@ -113,7 +116,7 @@ func (r *LedgerReader) span(ctx context.Context, w ledger.Window) (from, to ledg
 }
 
 // place is the first LSN below end whose row, or the row after it, was booked at t or later; end if none.
-func (r *LedgerReader) place(ctx context.Context, t time.Time, end ledger.LSN) (ledger.LSN, error) {
+func (r *Reader) place(ctx context.Context, t time.Time, end ledger.LSN) (ledger.LSN, error) {
 	lo, hi := ledger.LSN(1), end
 	for lo < hi {
 		mid := lo + (hi-lo)/2
@@ -134,7 +137,7 @@ func (r *LedgerReader) place(ctx context.Context, t time.Time, end ledger.LSN) (
 
 // rows runs a query of selectAttempts' columns, gives each row and returns the last one's place; 0 = there was none.
 // It uses the driver's rows: database/sql converts each column through reflection, which doubles the time.
-func (r *LedgerReader) rows(
+func (r *Reader) rows(
 	ctx context.Context, query string, args []any, each func(*ledger.Entry) error,
 ) (last ledger.LSN, err error) {
 	conn, err := r.ro.Conn(ctx)
@@ -192,7 +195,7 @@ func fetch(ctx context.Context, dc any, query string, args []any) (all [][]drive
 }
 
 // decode makes an entry of a row of selectAttempts.
-func (r *LedgerReader) decode(ctx context.Context, conn *sql.Conn, v []driver.Value, e *ledger.Entry) error {
+func (r *Reader) decode(ctx context.Context, conn *sql.Conn, v []driver.Value, e *ledger.Entry) error {
 	c := columns{values: v}
 	lines := e.Attempt.Lines[:0]
 	*e = ledger.Entry{LSN: ledger.LSN(c.int())}
@@ -233,7 +236,7 @@ func (r *LedgerReader) decode(ctx context.Context, conn *sql.Conn, v []driver.Va
 }
 
 // say fills in the words behind a row's ids.
-func (r *LedgerReader) say(ctx context.Context, conn *sql.Conn, e *ledger.Entry, caller, target, served, man int64) error {
+func (r *Reader) say(ctx context.Context, conn *sql.Conn, e *ledger.Entry, caller, target, served, man int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a := &e.Attempt

@@ -91,7 +91,7 @@ func (k *mannerKey) fill(e *ledger.Entry) {
 }
 
 // intents reads the attempts that have not ended.
-func (r *LedgerReader) intents(ctx context.Context) (open []ledger.OpenIntent, err error) {
+func (r *Reader) intents(ctx context.Context) (open []ledger.OpenIntent, err error) {
 	conn, err := r.ro.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (r *LedgerReader) intents(ctx context.Context) (open []ledger.OpenIntent, e
 	return open, nil
 }
 
-func (r *LedgerReader) intent(ctx context.Context, conn *sql.Conn, v []driver.Value) (ledger.OpenIntent, error) {
+func (r *Reader) intent(ctx context.Context, conn *sql.Conn, v []driver.Value) (ledger.OpenIntent, error) {
 	c := columns{values: v}
 	o := ledger.OpenIntent{LSN: ledger.LSN(c.int())}
 	var e ledger.Entry
@@ -139,27 +139,33 @@ func (r *LedgerReader) intent(ctx context.Context, conn *sql.Conn, v []driver.Va
 	return o, nil
 }
 
-// Counters implements ledger.Reader.
-func (r *LedgerReader) Counters(ctx context.Context) (all map[string]money.Nano, err error) {
-	rows, err := r.ro.QueryContext(ctx, `SELECT node, sum(nano) FROM spent GROUP BY node`)
+// Counters implements ledger.Reader. One statement, so that the counters and the place belong together.
+func (r *Reader) Counters(ctx context.Context) (all map[string]money.Nano, last ledger.LSN, err error) {
+	rows, err := r.ro.QueryContext(ctx, `SELECT '', 0, max((SELECT coalesce(max(lsn), 0) FROM attempts),
+		(SELECT coalesce(max(lsn), 0) FROM adjustments)) UNION ALL SELECT node, sum(nano), 0 FROM spent GROUP BY node`)
 	if err != nil {
-		return nil, fmt.Errorf("read the counters: %w", err)
+		return nil, 0, fmt.Errorf("read the counters: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	all = map[string]money.Nano{}
 	for rows.Next() {
 		var node string
 		var n money.Nano
-		if err := rows.Scan(&node, &n); err != nil {
-			return nil, fmt.Errorf("read the counters: %w", err)
+		var at ledger.LSN
+		if err := rows.Scan(&node, &n, &at); err != nil {
+			return nil, 0, fmt.Errorf("read the counters: %w", err)
+		}
+		if node == "" {
+			last = at
+			continue
 		}
 		all[node] = n
 	}
-	return all, rows.Err()
+	return all, last, rows.Err()
 }
 
 // Adjustments implements ledger.Reader.
-func (r *LedgerReader) Adjustments(ctx context.Context) (all []ledger.Adjustment, err error) {
+func (r *Reader) Adjustments(ctx context.Context) (all []ledger.Adjustment, err error) {
 	rows, err := r.ro.QueryContext(ctx, `SELECT lsn, node, at, nano, reason, booked FROM adjustments ORDER BY lsn`)
 	if err != nil {
 		return nil, fmt.Errorf("read the adjustments: %w", err)

@@ -21,7 +21,6 @@ type writer struct {
 	dims                                    *dims
 	lines                                   []byte
 	spent                                   map[account]money.Nano
-	doubt                                   bool // the last transaction failed, and may yet have been written
 }
 
 // account is a counter of what was spent.
@@ -90,7 +89,7 @@ func newWriter(dc any) (*writer, error) {
 	if !ok {
 		return nil, fmt.Errorf("driver connection %T cannot prepare", dc)
 	}
-	w := &writer{conn: c, spent: map[account]money.Nano{}}
+	w := &writer{conn: c, lines: make([]byte, 0, 256), spent: map[account]money.Nano{}}
 	for _, p := range []struct {
 		to     **statement
 		params int
@@ -134,26 +133,20 @@ func (w *writer) close() {
 
 // append writes a batch as one transaction.
 func (w *writer) append(b *ledger.Batch) error {
-	if w.doubt {
-		done, err := w.has(b)
-		if err != nil {
-			return err
-		}
-		w.doubt = false
-		if done {
-			return nil
-		}
+	done, err := w.has(b)
+	if err != nil || done {
+		return err
 	}
-	err := w.transact(b)
-	if err != nil {
-		w.doubt = true
+	if err := w.transact(b); err != nil {
 		_, _ = w.rollback.exec() // fails when the error has rolled back already
 		w.dims.forget()
+		return err
 	}
-	return err
+	return nil
 }
 
-// has tells whether a batch whose commit failed was written all the same. A batch without rows may be written twice.
+// has tells whether a batch was written before: a commit that failed may yet have reached the disk. What a batch without
+// rows says may be written twice.
 func (w *writer) has(b *ledger.Batch) (bool, error) {
 	var lsn ledger.LSN
 	switch {

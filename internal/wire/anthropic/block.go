@@ -67,7 +67,7 @@ func (b *block) member(key string) *scan.Str {
 	return nil
 }
 
-// kindOf reads a type without new memory for those that are known.
+// kindOf reads a type without new memory for the usual ones.
 func kindOf(s scan.Str, text []byte) string {
 	for _, known := range [...]string{typeText, typeToolUse, typeThinking, typeRedacted} {
 		if s.Is(text, known) {
@@ -82,7 +82,8 @@ func (b *block) bytes() int {
 	return b.text.Len() + b.thinking.Len() + (b.input.End - b.input.Start)
 }
 
-// part translates a block of an answer. Blocks that llm has no word for travel like reasoning: opaque, for this dialect.
+// part translates a block of an answer. Blocks that llm has no word for travel like reasoning: opaque, for this
+// dialect.
 func (b *block) part(text []byte) llm.Part {
 	switch b.kind {
 	case typeText:

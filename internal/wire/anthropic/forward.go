@@ -15,13 +15,14 @@ type edit struct {
 	text []byte
 }
 
-// Forward sends a caller's own bytes on; the pieces of the body alias r.Body. What differs: the model's name, the output
-// cap when the order's is lower, stream, and Weir's own hints in metadata, which the dialect would refuse.
+// Forward sends a caller's own bytes on; the pieces of the body alias r.Body. What differs: the model's name, the
+// output cap when the order's is lower, stream, and Weir's own hints in metadata, which the dialect would refuse.
 func (Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 	env := &r.Envelope
 	if env.Dialect != llm.Anthropic || !env.ModelSpan.Present() || !env.MaxSpan.Present() {
 		return call.Wire{}, &llm.Error{
-			Code: llm.CodeInternal, Message: "internal error", Err: fmt.Errorf("anthropic: forwarding a %q request", env.Dialect),
+			Code: llm.CodeInternal, Message: "internal error",
+			Err: fmt.Errorf("anthropic: forwarding a %q request", env.Dialect),
 		}
 	}
 	var room [4]edit

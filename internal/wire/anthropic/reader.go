@@ -233,19 +233,20 @@ func (r *reader) onDelta(d *llm.Delta, ev *event, data []byte) {
 	if s == nil {
 		return
 	}
-	switch {
-	case s.kind == typeToolUse:
+	switch s.kind { // a fragment that is not of its block's kind says nothing
+	case typeToolUse:
 		if x.args.Len() > 0 {
 			r.toolArgs(d, s, x.args.Text(data))
 		}
-	case x.text.Len() > 0:
+	case typeText:
 		r.addText(d, s, llm.EvText, x.text.Text(data))
-	case x.thinking.Len() > 0:
+	case typeThinking:
 		r.addText(d, s, llm.EvThink, x.thinking.Text(data))
-	case x.signature.Len() > 0:
-		s.signature += x.signature.Text(data)
-		d.Events = append(d.Events, llm.Event{Kind: llm.EvThink, Opaque: signatureOf(x.signature.Text(data))})
-	case x.args.Len() > 0:
+		if x.signature.Len() > 0 {
+			s.signature += x.signature.Text(data)
+			d.Events = append(d.Events, llm.Event{Kind: llm.EvThink, Opaque: signatureOf(s.signature)})
+		}
+	default:
 		s.args = append(s.args, x.args.Text(data)...)
 	}
 }

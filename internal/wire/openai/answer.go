@@ -7,8 +7,8 @@ import (
 
 // Protocol keys of the objects of an answer, whole or chunk.
 var (
-	answerKeys = scan.NewKeys("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage",
-		"error", "x_groq", "message")
+	answerKeys = scan.NewKeys("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices",
+		"usage", "error", "x_groq", "message")
 	groqKeys   = scan.NewKeys("usage")
 	choiceKeys = scan.NewKeys("index", "message", "delta", "finish_reason", "logprobs")
 	speechKeys = scan.NewKeys("role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls", "function_call")
@@ -49,15 +49,19 @@ type toolState struct {
 	id      string
 }
 
-// read walks one JSON text and gathers its events. The error is the cursor's.
-func (w *walker) read(text []byte) error {
+// read walks one JSON text and gathers its events; isError says that the frame's event is "error". The error is the
+// cursor's.
+func (w *walker) read(text []byte, isError bool) error {
 	w.Cursor = scan.Open(text)
 	defer func() { w.Cursor.Close(); w.Cursor = nil }()
 	w.text, w.events, w.bytes = text, nil, 0
+	if w.whole {
+		w.events = make([]llm.Event, 0, 4)
+	}
 	w.usage, w.usageAt, w.hasChoices = llm.Span{}, false, false
 	var meter, groq *llm.Usage
 	var failure *llm.Error
-	isError, message := false, ""
+	message := ""
 	head := w.start
 	w.Object(answerKeys)
 	for w.Next() {
@@ -73,7 +77,7 @@ func (w *walker) read(text []byte) error {
 				w.created = count(w.Cursor, text)
 			}
 		case "object":
-			isError = w.Kind() == scan.String && w.String().Is(text, "error")
+			isError = isError || w.Kind() == scan.String && w.String().Is(text, "error")
 		case "message":
 			message = w.optional()
 		case "choices":
@@ -144,10 +148,17 @@ func (w *walker) meter() *llm.Usage {
 	u, told := readUsage(w.Cursor, w.text)
 	w.usage = llm.Span{Start: key.Start, End: w.Pos()}
 	w.usageAt = w.text[w.Pos()-1] == '}'
+	return kept(u, told)
+}
+
+// kept is u on the heap, if it was told.
+func kept(u llm.Usage, told bool) *llm.Usage {
 	if !told {
 		return nil
 	}
-	return &u
+	v := new(llm.Usage) // not &u, which would be on the heap even when not told
+	*v = u
+	return v
 }
 
 // groq reads x_groq, where Groq's streams tell their usage.
@@ -162,9 +173,7 @@ func (w *walker) groq() *llm.Usage {
 		if w.Key() != "usage" {
 			continue
 		}
-		if u, told := readUsage(w.Cursor, w.text); told {
-			out = &u
-		}
+		out = kept(readUsage(w.Cursor, w.text))
 	}
 	return out
 }
@@ -175,6 +184,10 @@ func (w *walker) choices() {
 	}
 	for w.Array(); w.More(); {
 		w.hasChoices = true
+		if w.Index() == maxChoices {
+			w.Fail("more than 128 choices")
+			return
+		}
 		w.choice(w.Index())
 	}
 }

@@ -28,10 +28,15 @@ type invoked struct {
 }
 
 func (a *assembly) choice(i int) *spoken {
-	for len(a.choices) <= i {
+	a.grow(i + 1)
+	return a.choices[i]
+}
+
+// grow makes room for n choices: one that said nothing is a choice too.
+func (a *assembly) grow(n int) {
+	for len(a.choices) < n {
 		a.choices = append(a.choices, &spoken{})
 	}
-	return a.choices[i]
 }
 
 func (s *spoken) tool(i int) *invoked {

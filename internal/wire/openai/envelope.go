@@ -7,6 +7,9 @@ import (
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
+// maxTexts bounds what a body of tiny strings can make Weir keep beside it: 10 MB.
+const maxTexts = 1 << 17
+
 // maxChoices is the most answers one request may ask for.
 const maxChoices = 128
 
@@ -15,9 +18,11 @@ type scanner struct {
 	*scan.Cursor
 	body     []byte
 	env      llm.Envelope
-	model    bool // the key was there
-	messages bool
+	messages bool   // the key was there
 	maxKey   string // which key set MaxOutput
+	model    scan.Str
+	user     scan.Str
+	hints    hints
 }
 
 // Scan reads a request in one pass without decoding it. Texts holds every string a model may read: contents, refusals,
@@ -37,12 +42,34 @@ func (Front) Scan(body []byte) (llm.Envelope, error) {
 		return llm.Envelope{}, err
 	}
 	switch {
-	case !s.model:
+	case !s.env.ModelSpan.Present():
 		return llm.Envelope{}, missing("model", "name a model or a route")
 	case !s.messages:
 		return llm.Envelope{}, missing("messages", "send at least one message")
 	}
+	s.keep()
 	return s.env, nil
+}
+
+// keep copies the short strings of the envelope, all into one allocation.
+func (s *scanner) keep() {
+	from := [...]scan.Str{s.model, s.user, s.hints.useCase, s.hints.workflow, s.hints.agent, s.hints.session, s.hints.dataClass}
+	size := 0
+	for _, v := range from {
+		size += v.Len()
+	}
+	all, ends := make([]byte, 0, size), [len(from)]int{}
+	for i, v := range from {
+		all = scan.Unquote(all, v.Raw(s.body))
+		ends[i] = len(all)
+	}
+	text := string(all)
+	h := &s.env.Metadata
+	start := 0
+	for i, to := range [...]*string{&s.env.Model, &s.env.User, &h.UseCase, &h.Workflow, &h.Agent, &h.Session, &h.DataClass} {
+		*to = text[start:ends[i]]
+		start = ends[i]
+	}
 }
 
 func missing(field, hint string) error {
@@ -53,9 +80,9 @@ func missing(field, hint string) error {
 func (s *scanner) member(key string) {
 	switch key {
 	case "model":
-		v := s.String()
-		s.model, s.env.Model, s.env.ModelSpan = true, v.Text(s.body), v.Value()
-		if s.env.Model == "" {
+		s.model = s.String()
+		s.env.ModelSpan = s.model.Value()
+		if s.model.Len() == 0 {
 			s.Fail("must not be empty")
 		}
 	case "messages":
@@ -79,10 +106,10 @@ func (s *scanner) member(key string) {
 	case "response_format":
 		s.format()
 	case "metadata":
-		s.env.Metadata = readHints(s.Cursor, s.body)
+		s.hints.read(s.Cursor, s.body)
 	case "user", "safety_identifier":
 		if !s.Null() {
-			s.env.User = s.String().Text(s.body)
+			s.user = s.String()
 		}
 	case "prediction", "web_search_options", "":
 		s.collect("")
@@ -167,7 +194,7 @@ func (s *scanner) format() {
 			if s.String().Is(s.body, "json_schema") {
 				s.env.Needs.Schema = true
 			}
-		case "json_schema":
+		case "json_schema", "":
 			s.collect("")
 		}
 	}
@@ -332,17 +359,24 @@ func (s *scanner) calls() {
 	}
 }
 
-// function reads a called function; its arguments are text.
+// function reads a called function; its arguments are text, also where a caller sends them as an object.
 func (s *scanner) function() {
 	s.Object(nameKeys)
 	for s.Next() {
-		if s.Key() == "arguments" {
+		switch {
+		case s.Key() == "arguments" && s.Kind() == scan.String:
 			s.text(s.String())
+		case s.Key() != "name":
+			s.collect("")
 		}
 	}
 }
 
 func (s *scanner) text(v scan.Str) {
+	if len(s.env.Texts) == maxTexts {
+		s.Fail("more than 131072 texts in one request")
+		return
+	}
 	if v.Len() > 0 {
 		s.env.Texts = append(s.env.Texts, llm.Segment{Span: v.Span, Escaped: v.Escaped})
 	}

@@ -15,43 +15,54 @@ type edit struct {
 	text []byte
 }
 
-// Forward sends a caller's own bytes on. The pieces of the body alias r.Body. What differs: the model's name; the output
-// cap, when the order's is lower or the caller gave none; stream; and stream_options, which asks for usage when the
-// order streams, and is null when the caller's stream is answered from a whole body.
+// Forward sends a caller's own bytes on. The pieces of the body alias r.Body. What differs: the model's name; the
+// output cap, when the order's is lower or the caller gave none; stream; and stream_options, which asks for usage when
+// the order streams, and is null when the caller's stream is answered from a whole body.
 func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 	env := &r.Envelope
 	if env.Dialect != llm.OpenAI || !env.ModelSpan.Present() {
-		return call.Wire{}, &llm.Error{
-			Code: llm.CodeInternal, Message: "internal error", Err: fmt.Errorf("openai: forwarding a %q request", env.Dialect),
-		}
+		err := fmt.Errorf("openai: forwarding a %q request", env.Dialect)
+		return call.Wire{}, &llm.Error{Code: llm.CodeInternal, Message: "internal error", Err: err}
 	}
 	var room [5]edit
-	edits := append(room[:0], edit{env.ModelSpan, appendQuoted(nil, o.Target.WireID)})
-	var insert []byte
-	if o.MaxOut > 0 && (env.MaxOutput == 0 || env.MaxOutput > o.MaxOut) {
-		if env.MaxSpan.Present() {
-			edits = append(edits, edit{env.MaxSpan, strconv.AppendInt(nil, int64(o.MaxOut), 10)})
-		} else {
-			insert = append(append(append(insert, '"'), b.capKey()...), `":`...)
-			insert = append(strconv.AppendInt(insert, int64(o.MaxOut), 10), ',')
-		}
+	edits := room[:0]
+	// What is put in lies in one buffer: pieces stay valid when it grows, since it is only appended to.
+	text, from := make([]byte, 0, 160), 0
+	put := func(at llm.Span) {
+		edits = append(edits, edit{at, text[from:len(text):len(text)]})
+		from = len(text)
 	}
-	switch {
-	case env.StreamSpan.Present() && env.Stream != o.Stream:
-		edits = append(edits, edit{env.StreamSpan, strconv.AppendBool(nil, o.Stream)})
-	case o.Stream && !env.StreamSpan.Present():
-		insert = append(insert, `"stream":true,`...)
+	text = appendQuoted(text, o.Target.WireID)
+	put(env.ModelSpan)
+	capped := o.MaxOut > 0 && (env.MaxOutput == 0 || env.MaxOutput > o.MaxOut)
+	if capped && env.MaxSpan.Present() {
+		text = strconv.AppendInt(text, int64(o.MaxOut), 10)
+		put(env.MaxSpan)
 	}
+	if env.StreamSpan.Present() && env.Stream != o.Stream {
+		text = strconv.AppendBool(text, o.Stream)
+		put(env.StreamSpan)
+	}
+	ask := o.Stream && !env.IncludeUsage
 	switch {
-	case o.Stream && !env.IncludeUsage && env.StreamOptions.Present():
+	case ask && env.StreamOptions.Present():
 		edits = append(edits, askUsage(r.Body, env.StreamOptions))
-	case o.Stream && !env.IncludeUsage:
-		insert = append(insert, `"stream_options":{"include_usage":true},`...)
 	case env.Stream && !o.Stream && env.StreamOptions.Present():
-		edits = append(edits, edit{env.StreamOptions, []byte("null")})
+		text = append(text, "null"...)
+		put(env.StreamOptions)
 	}
-	if len(insert) > 0 {
-		edits = append(edits, edit{llm.Span{Start: env.ObjectOpen, End: env.ObjectOpen}, insert})
+	if capped && !env.MaxSpan.Present() {
+		text = append(appendQuoted(text, b.capKey()), ':')
+		text = append(strconv.AppendInt(text, int64(o.MaxOut), 10), ',')
+	}
+	if o.Stream && !env.StreamSpan.Present() {
+		text = append(text, `"stream":true,`...)
+	}
+	if ask && !env.StreamOptions.Present() {
+		text = append(text, `"stream_options":{"include_usage":true},`...)
+	}
+	if len(text) > from {
+		put(llm.Span{Start: env.ObjectOpen, End: env.ObjectOpen})
 	}
 	return call.Wire{Path: path, Header: r.Forward, Body: splice(r.Body, edits), Stream: o.Stream}, nil
 }

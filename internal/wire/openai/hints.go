@@ -1,54 +1,50 @@
 package openai
 
 import (
-	"strings"
+	"bytes"
 
-	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
-// hintPrefix marks a metadata key as meant for Weir. The bare names are read too.
-const hintPrefix = "x-weir-"
+// hints are where the caller's hints lie in the metadata.
+type hints struct{ useCase, workflow, agent, session, dataClass scan.Str }
 
-// readHints reads a metadata object: use_case, workflow, agent, session and data_class, with or without the prefix
+// read reads a metadata object or null: use_case, workflow, agent, session and data_class, with or without the prefix
 // x-weir-, with '-' or '_'. Other members are the caller's own. A hint that is no string, or that two members tell
 // differently, is an error: on whose behalf a call is made must not be a guess.
-func readHints(c *scan.Cursor, body []byte) llm.Hints {
-	var h llm.Hints
+func (h *hints) read(c *scan.Cursor, body []byte) {
 	if c.Null() {
-		return h
+		return
 	}
 	c.Object(nil)
 	for c.Next() {
-		field := hintField(&h, c.KeyBytes())
+		field := h.field(c.KeyBytes())
 		if field == nil || c.Null() {
 			continue
 		}
-		v := c.String().Text(body)
-		if *field != "" && *field != v {
+		v := c.String()
+		if field.Len() > 0 && field.Text(body) != v.Text(body) {
 			c.Fail("is told twice, differently")
 		}
 		*field = v
 	}
-	return h
 }
 
-// hintField is where the hint of that name goes, or nil.
-func hintField(h *llm.Hints, key []byte) *string {
-	if len(key) > len(hintPrefix)+len("data_class") {
-		return nil
-	}
-	switch strings.ReplaceAll(strings.TrimPrefix(string(key), hintPrefix), "-", "_") {
-	case "use_case":
-		return &h.UseCase
+var hintPrefix = []byte("x-weir-")
+
+// field is where the hint of that name goes, or nil.
+func (h *hints) field(key []byte) *scan.Str {
+	switch string(bytes.TrimPrefix(key, hintPrefix)) {
+	case "use_case", "use-case":
+		return &h.useCase
 	case "workflow":
-		return &h.Workflow
+		return &h.workflow
 	case "agent":
-		return &h.Agent
+		return &h.agent
 	case "session":
-		return &h.Session
-	case "data_class":
-		return &h.DataClass
+		return &h.session
+	case "data_class", "data-class":
+		return &h.dataClass
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ func (Back) Response(body []byte) (*llm.Response, error) {
 	for _, ev := range w.events {
 		a.take(ev)
 	}
-	a.choice(len(w.state) - 1) // a choice that said nothing is a choice
+	a.grow(len(w.state))
 	return a.response(w.created), nil
 }
 
@@ -29,7 +29,7 @@ func (Back) Peek(body []byte) (events []llm.Event, textBytes int, err error) {
 
 // body reads a whole answer, which holds at least one choice.
 func (w *walker) body(body []byte) error {
-	if err := w.read(body); err != nil {
+	if err := w.read(body, false); err != nil {
 		return unreadable("an answer", err)
 	}
 	for _, ev := range w.events {

@@ -20,8 +20,12 @@ type reader struct {
 	done     bool     // [DONE] came
 	terminal bool
 	broken   bool   // a frame could not be read
+	size     int    // bytes of answer so far
 	out      []byte // a frame with its usage cut out
 }
+
+// maxAnswer is the longest answer, in bytes of text, that a Full reader puts together.
+const maxAnswer = 64 << 20
 
 // Stream makes a reader of frames. Every frame is walked; without Full, only EvStart, tool calls, stops, usage and
 // errors become events. A provider that sends no [DONE] ends its stream when every choice that began has its
@@ -38,7 +42,7 @@ func (r *reader) Read(frame []byte) (llm.Delta, error) {
 	if r.done {
 		return llm.Delta{Terminal: true}, nil
 	}
-	_, data := sse.Fields(frame)
+	event, data := sse.Fields(frame)
 	if blank(data) {
 		d := llm.Delta{Raw: frame, Terminal: r.terminal}
 		if r.opt.Full {
@@ -50,9 +54,13 @@ func (r *reader) Read(frame []byte) (llm.Delta, error) {
 		r.done, r.terminal = true, true
 		return llm.Delta{Raw: frame, Events: []llm.Event{{Kind: llm.EvEnd}}, Terminal: true}, nil
 	}
-	if err := r.w.read(data); err != nil {
+	if err := r.w.read(data, string(event) == "error"); err != nil {
 		r.broken = true
 		return llm.Delta{}, unreadable("a stream frame", err)
+	}
+	if r.size += r.w.bytes; r.opt.Full && r.size > maxAnswer {
+		r.broken = true
+		return llm.Delta{}, &llm.Error{Code: llm.CodeUpstream, Message: "the provider sent an answer of more than 64 MB"}
 	}
 	for i := range r.w.events {
 		ev := &r.w.events[i]
@@ -74,11 +82,13 @@ func (r *reader) raw(frame, data []byte) []byte {
 		return nil // the chunk that came only for the usage
 	}
 	r.out = append(r.out[:0], "data: "...)
-	for i, piece := range cutMember(data, u) {
-		if i == 0 && len(piece) == 0 {
-			continue
-		}
+	for _, piece := range cutMember(data, u) {
 		r.out = append(r.out, piece...)
+	}
+	for i, b := range r.out {
+		if b == '\n' { // data of several lines becomes one; in JSON a line end is white space
+			r.out[i] = ' '
+		}
 	}
 	r.out = append(r.out, "\n\n"...)
 	return r.out
@@ -102,7 +112,7 @@ func (r *reader) Finish() (*llm.Response, bool) {
 	if !r.opt.Full {
 		return nil, complete
 	}
-	r.sum.choice(len(r.w.state) - 1)
+	r.sum.grow(len(r.w.state))
 	return r.sum.response(r.w.created), complete
 }
 

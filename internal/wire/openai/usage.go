@@ -77,18 +77,22 @@ func (t *totals) completionDetails(c *scan.Cursor, body []byte) {
 	}
 }
 
-// meters takes the parts out of the sums. Where a part exceeds its sum, the provider counts it beside (xAI does so with
-// reasoning, which its total_tokens tells): then nothing is taken out, so that no token is lost.
+// meters takes the parts out of the sums. A part that exceeds its sum is counted beside it. What total_tokens tells
+// beyond prompt and completion is reasoning that the provider counts beside (xAI, which names it) or hides (Gemini's
+// compatible endpoint): it is billed all the same, so no token is lost.
 func (t totals) meters() llm.Usage {
-	u := llm.Usage{CacheRead: t.cached, CacheWrite5m: t.written, Reasoning: t.reasoning}
-	u.Input, u.Output = t.prompt, t.completion
+	u := llm.Usage{
+		Input: t.prompt, CacheRead: t.cached, CacheWrite5m: t.written, Output: t.completion, Reasoning: t.reasoning,
+	}
 	if parts := t.cached + t.written; parts <= t.prompt {
 		u.Input -= parts
 	}
-	beside := t.total > 0 && t.total == t.prompt+t.completion+t.reasoning
-	if t.reasoning <= t.completion && !beside {
-		u.Output -= t.reasoning
+	beyond := max(t.total-u.Prompt()-t.completion, 0)
+	if beyond == t.reasoning || t.reasoning > t.completion {
+		return u
 	}
+	u.Output -= t.reasoning
+	u.Reasoning += beyond
 	return u
 }
 

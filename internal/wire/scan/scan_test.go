@@ -27,13 +27,17 @@ func TestStrictGrammar(t *testing.T) {
 		{``, "the text ends where a value is expected"}, {`   `, "the text ends where a value is expected"},
 		{`{`, "ends inside an object"}, {`[1`, "ends inside an object"}, {`[1,]`, "a value cannot begin with ']'"},
 		{`{"a":1,}`, "want a key in quotes"}, {`{,}`, "want a key in quotes"}, {`{a:1}`, "want a key in quotes"},
-		{`{"a" 1}`, "want ':' after a key"}, {`{"a":1 "b":2}`, "want ',' or '}', got '\"'"}, {`[1 2]`, "want ',' or ']', got '2'"},
+		{`{"a" 1}`, "want ':' after a key"}, {`{"a":1 "b":2}`, "want ',' or '}', got '\"'"},
+		{`[1 2]`, "want ',' or ']', got '2'"},
 		{`[1}`, "want ',' or ']', got '}'"}, {`{} {}`, "text after the end of the value"}, {`1x`, "text after the end"},
 		{`01`, "malformed"}, {`-`, "malformed"}, {`1.`, "malformed"}, {`1e`, "malformed"}, {`+1`, "cannot begin with '+'"},
-		{`.5`, "cannot begin with '.'"}, {`nul`, "want null"}, {`truth`, "want true"}, {`falsy`, "want false"}, {`NaN`, "cannot begin with 'N'"},
+		{`.5`, "cannot begin with '.'"}, {`nul`, "want null"}, {`truth`, "want true"}, {`falsy`, "want false"},
+		{`NaN`, "cannot begin with 'N'"},
 		{`"abc`, "ends inside a string"}, {"\"a\nb\"", "control character"}, {`"\x"`, "escape"}, {`"\u12g4"`, "escape"},
-		{`"\ud800"`, "escape"}, {`"\udc00\ud800"`, "escape"}, {`"\ud800\u0041"`, "escape"}, {`"\`, "escape"}, {`"\u12`, "escape"},
-		{"\"a\xffb\"", "not valid UTF-8"}, {"\"long enough for words \xc3\x28\"", "not valid UTF-8"}, {"\xef\xbb\xbf{}", "byte 0xef"},
+		{`"\ud800"`, "escape"}, {`"\udc00\ud800"`, "escape"}, {`"\ud800\u0041"`, "escape"}, {`"\`, "escape"},
+		{`"\u12`, "escape"},
+		{"\"a\xffb\"", "not valid UTF-8"}, {"\"long enough for words \xc3\x28\"", "not valid UTF-8"},
+		{"\xef\xbb\xbf{}", "byte 0xef"},
 		{`{"a":1,"a":2}`, `the key "a" appears twice`}, {`{"a":1,"\u0061":2}`, `the key "a" appears twice`},
 		{`{"x":{"schema":{"Type":1,"type":2}}}`, ""}, {`[{"k":[{"z":1,"z":1}]}]`, "[0].k[0].z: "},
 		{`{"\u0061":1,"\u0062":2,"b":3}`, `the key "b" appears twice`},
@@ -244,8 +248,10 @@ func TestDataURL(t *testing.T) {
 		at        int
 		ok        bool
 	}{
-		{"data:image/png;base64,AAAA", "image/png", 22, true}, {"DATA:image/svg+xml;charset=utf-8;base64,AA", "image/svg+xml", 40, true},
-		{"data:;base64,AA", "", 13, true}, {"data:text/plain,hello", "", 0, false}, {"https://x/y.png", "", 0, false}, {"", "", 0, false},
+		{"data:image/png;base64,AAAA", "image/png", 22, true},
+		{"DATA:image/svg+xml;charset=utf-8;base64,AA", "image/svg+xml", 40, true},
+		{"data:;base64,AA", "", 13, true}, {"data:text/plain,hello", "", 0, false}, {"https://x/y.png", "", 0, false},
+		{"", "", 0, false},
 	} {
 		mime, at, ok := DataURL([]byte(tc.raw))
 		if mime != tc.mime || at != tc.at || ok != tc.ok {
@@ -255,7 +261,8 @@ func TestDataURL(t *testing.T) {
 }
 
 func FuzzScan(f *testing.F) {
-	for _, s := range []string{`{"a":[1,2.5e3,null,true,"\ud83d\ude00"],"b":{}}`, `{"a":1,"\u0061":2}`, `[[[[]]]]`, "\"\xff\"", `"\ud800"`, ` 1 `, `{"k":"` + strings.Repeat("é", 40) + `"}`} {
+	for _, s := range []string{`{"a":[1,2.5e3,null,true,"\ud83d\ude00"],"b":{}}`, `{"a":1,"\u0061":2}`, `[[[[]]]]`,
+		"\"\xff\"", `"\ud800"`, ` 1 `, `{"k":"` + strings.Repeat("é", 40) + `"}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -292,7 +299,8 @@ func FuzzUnquote(f *testing.F) {
 }
 
 func BenchmarkScan(b *testing.B) {
-	line := `{"role":"user","content":"The quick brown fox jumps over the lazy dog, then\nreads an invoice: \"INV-402\", 1,250.00 EUR."},`
+	line := `{"role":"user","content":"The quick brown fox jumps over the lazy dog, then\nreads an invoice:` +
+		` \"INV-402\", 1,250.00 EUR."},`
 	for _, kb := range []int{1, 100} {
 		n := kb * 1024 / len(line)
 		body := []byte(`{"model":"gpt-4o","messages":[` + strings.Repeat(line, n) + `{"role":"user","content":"x"}]}`)

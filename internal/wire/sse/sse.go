@@ -67,6 +67,9 @@ func (f *Framer) Next() (Frame, error) {
 	}
 }
 
+// Ready reports whether a whole frame has been read already, so that Next will not wait.
+func (f *Framer) Ready() bool { return f.find() > f.start }
+
 // take hands out buf[start:to].
 func (f *Framer) take(to int, cut bool) Frame {
 	raw := f.buf[f.start:to:to]

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/finops/ledger"
+	"github.com/weirhq/weir/internal/report"
+)
+
+func (a *app) call() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use:   "call ID",
+		Short: "One call's story: attempts, verdicts with reasons, rule, clocks, cost",
+		Long: `Shows what happened to one call. ID is the x-request-id of its answer. Content is not kept, so none is
+shown; of a brief the ledger keeps hashes and sizes.`,
+		Example: "  weir call 0199d2c4a5f07c0e8b1f5a6d3e2c1b0a",
+		Args:    exact(1, "the x-request-id of an answer"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runCall(cmd.Context(), args[0], dir)
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "storage folder to read, in place of the configured one")
+	c.Flags().BoolVar(&a.json, "json", false, "as JSON")
+	return c
+}
+
+func (a *app) runCall(ctx context.Context, arg, dir string) error {
+	id, err := call.ParseOpID(arg)
+	if err != nil {
+		return &usageError{err, "weir call"}
+	}
+	r, _, err := a.ledger(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }() // read only: nothing to lose
+	attempts, err := ledger.Call(ctx, r, id)
+	if err != nil {
+		return err
+	}
+	if len(attempts) == 0 {
+		return &hinted{fmt.Errorf("the ledger has no call %s", arg), "the id is the x-request-id of an answer; the access log has them all"}
+	}
+	c := report.CallOf(attempts)
+	if a.json {
+		return a.printJSON(c)
+	}
+	printCall(a.Out, c)
+	return nil
+}
+
+// printCall tells a call on one screen.
+func printCall(w io.Writer, c report.Call) {
+	fmt.Fprintf(w, "call      %s\n", c.ID)
+	fmt.Fprintf(w, "at        %s   route %s   dialect %s\n", c.At.Format(time.RFC3339Nano), c.Route, c.Dialect)
+	who := []string{"key " + c.Key}
+	for _, f := range []struct{ name, value string }{
+		{"team", c.Team}, {"use case", c.UseCase}, {"workflow", c.Workflow}, {"agent", c.Agent}, {"session", c.Session},
+	} {
+		if f.value != "" {
+			who = append(who, f.name+" "+f.value)
+		}
+	}
+	fmt.Fprintf(w, "for       %s   data class %s\n", strings.Join(who, "   "), c.DataClass)
+	for _, x := range c.Attempts {
+		printAttempt(w, x)
+	}
+	state := "not answered"
+	if c.Answered {
+		state = fmt.Sprintf("answered; accepted after %.1f ms", c.Clocks.Accepted)
+	}
+	fmt.Fprintf(w, "\n%s; cost $%s", state, c.Cost)
+	if c.Frontier != "" {
+		fmt.Fprintf(w, "; the frontier alone would have cost $%s", c.Frontier)
+	}
+	fmt.Fprintln(w)
+}
+
+func printAttempt(w io.Writer, x report.Attempt) {
+	where := "no deployment"
+	if x.Deployment != "" {
+		where = fmt.Sprintf("%s (%s, %s)", x.Deployment, x.Model, x.Tier)
+	}
+	if x.LayerName != "" {
+		where = fmt.Sprintf("layer %d %s: %s", x.Layer, x.LayerName, where)
+	}
+	fmt.Fprintf(w, "\n%d  %-9s %s\n", x.N, x.Purpose, where)
+	if n := x.Notes; n != nil {
+		for _, s := range n.Skipped {
+			fmt.Fprintf(w, "   skipped   %s in layer %s: %s\n", s.Deployment, s.Layer, s.Why)
+		}
+		if n.Carried != "" {
+			fmt.Fprintf(w, "   told      the answer before failed %s\n", n.Carried)
+		}
+		if b := n.Brief; b != nil {
+			fmt.Fprintf(w, "   brief     %d -> %d tokens, %d of %d pinned facts kept, sha256 %.12s -> %.12s\n",
+				b.SourceTokens, b.BriefTokens, b.Kept, b.Pinned, b.SourceSHA, b.BriefSHA)
+		}
+		for _, r := range n.Repairs {
+			fmt.Fprintf(w, "   repaired  %s\n", r)
+		}
+	}
+	fmt.Fprintf(w, "   rule      %s\n", x.Rule)
+	fmt.Fprintf(w, "   outcome   %s, %s", x.Outcome, x.Verdict)
+	for _, s := range []string{x.Check, x.Reason, x.Error} {
+		if s != "" {
+			fmt.Fprintf(w, ": %s", s)
+		}
+	}
+	fmt.Fprintln(w)
+	if x.Settlement == string(call.NotSent) {
+		return
+	}
+	fmt.Fprintf(w, "   clocks    sent %.1f ms, provider's first %.1f, client's first %.1f, accepted %.1f, end %.1f\n",
+		x.Clocks.Sent, x.Clocks.Provider, x.Clocks.FirstByte, x.Clocks.Accepted, x.Clocks.End)
+	fmt.Fprintf(w, "   cost      $%s %s (held $%s)", x.Cost, x.Settlement, x.Held)
+	for _, l := range x.Lines {
+		fmt.Fprintf(w, "; %d %s at $%s/1M", l.Units, l.Meter, l.Rate)
+	}
+	fmt.Fprintf(w, "\n   price     %s   served as %s\n", x.PriceRow, x.Served)
+}

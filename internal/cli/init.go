@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/internal/config"
+)
+
+func (a *app) init() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Write a weir.yaml from the provider keys in the environment",
+		Long: `Writes a working weir.yaml from whichever provider keys the environment has; one vendor is enough. It starts
+in mode: observe, where the model that was asked for answers, so putting Weir in front changes no answer.`,
+		Example: `  OPENAI_API_KEY=... weir init
+  weir init --config /etc/weir/weir.yaml`,
+		Args: exact(0, "no arguments"),
+		RunE: func(*cobra.Command, []string) error {
+			text, err := config.Init(a.Env, time.Now())
+			if err != nil {
+				return err
+			}
+			flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+			if force {
+				flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+			}
+			f, err := os.OpenFile(a.file, flags, 0o644)
+			if errors.Is(err, os.ErrExist) {
+				return &hinted{fmt.Errorf("%s exists", a.file), "weir check says what it does; --force writes over it"}
+			}
+			if err != nil {
+				return fmt.Errorf("write the configuration: %w", err)
+			}
+			_, err = f.Write(text)
+			if err := errors.Join(err, f.Close()); err != nil {
+				return fmt.Errorf("write the configuration: %w", err)
+			}
+			_, err = fmt.Fprintf(a.Out, "wrote %s; next: weir check --probe, then weir serve\n", a.file)
+			return err
+		},
+	}
+	c.Flags().BoolVar(&force, "force", false, "write over an existing file")
+	return c
+}

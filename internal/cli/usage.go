@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/internal/finops/ledger"
+	"github.com/weirhq/weir/internal/report"
+	"github.com/weirhq/weir/internal/server"
+	"github.com/weirhq/weir/internal/store/sqlite"
+)
+
+func (a *app) usage() *cobra.Command {
+	var q usageFlags
+	c := &cobra.Command{
+		Use:   "usage",
+		Short: "What was spent, on what, and what it would have cost",
+		Long: `Reads the ledger, whether or not a server writes it, and adds up every attempt: also failed, retried, rejected
+and aborted ones. TC/1M is total cost per million tokens; the escalation tax is the part of the cost that rejected and
+broken attempts took; frontier is the same tokens at the route's dearest deployment.`,
+		Example: `  weir usage --by model
+  weir usage --by use-case --since 24h
+  weir usage --by layer --since 2026-06-01 --json`,
+		Args: exact(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runUsage(cmd.Context(), q) },
+	}
+	c.Flags().StringVar(&q.by, "by", "", "group by "+strings.Join(ledger.Groupings, "|"))
+	c.Flags().StringVar(&q.since, "since", "", "from then on: 24h, 7d, 2026-06-01 or RFC 3339; none = all")
+	c.Flags().StringVar(&q.dir, "dir", "", "storage folder to read, in place of the configured one")
+	c.Flags().BoolVar(&a.json, "json", false, "as JSON")
+	return c
+}
+
+type usageFlags struct{ by, since, dir string }
+
+func (a *app) runUsage(ctx context.Context, q usageFlags) error {
+	since, err := sinceOf(q.since, time.Now())
+	if err != nil {
+		return err
+	}
+	r, targets, err := a.ledger(q.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }() // read only: nothing to lose
+	u, err := ledger.ReadUsage(ctx, r, ledger.Query{Since: since, By: q.by})
+	if err != nil {
+		return err
+	}
+	t := report.UsageOf(u, targets)
+	if a.json {
+		return a.printJSON(t)
+	}
+	return printUsage(a.Out, t)
+}
+
+// ledger opens the ledger of the configured storage folder, or of dir, for reading.
+func (a *app) ledger(dir string) (*sqlite.Reader, map[string]int, error) {
+	var targets map[string]int
+	if dir == "" {
+		c, err := a.load()
+		if err != nil {
+			return nil, nil, err
+		}
+		dir, targets = c.Storage.Dir, server.Targets(c)
+	}
+	r, err := sqlite.OpenReader(dir)
+	return r, targets, err
+}
+
+// sinceOf reads a point in time: a length back from now, a date, or RFC 3339. "" = the zero time.
+func sinceOf(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if d, err := time.ParseDuration(days + "h"); err == nil && d >= 0 {
+			return now.Add(-24 * d), nil
+		}
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, &usageError{fmt.Errorf("--since %q is no point in time: use 24h, 7d, 2026-06-01 or RFC 3339", s), "weir usage"}
+}
+
+func printUsage(out io.Writer, t report.UsageTable) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
+	head := "total"
+	if t.By != "" {
+		head = t.By
+	}
+	fmt.Fprintf(w, "%s\tcalls\tattempts\ttokens in\ttokens out\tcost\tTC/1M\tin/1M\tout/1M\tfrontier\tsaved\tescalated\ttax\t\n", head)
+	rows := append(t.Groups, t.Total) //nolint:gocritic // the table is not used after
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t$%s\t$%s\t$%s\t$%s\t$%s\t$%s\t%s\t%s\t\n", r.Name, r.Calls, r.Attempts,
+			r.Input+r.CacheRead+r.CacheWrite, r.Output+r.Reasoning, r.Cost, r.PerM, r.PerMIn, r.PerMOut, r.Frontier, r.Saved,
+			r.Escalated, r.Tax)
+	}
+	fmt.Fprintf(w, "\t\t\t\t\t\t\t\t\t\t\t\t\t\n%s\tprovider TTFT p50/p95/p99 ms\tfirst byte p50/p95/p99 ms\taccepted p50/p95/p99 ms\t"+
+		"tokens/s\tcache read\tcache write\treasoning\tsettled\testimated\tpresumed\tnot sent\twasted\t\n", head)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t$%s\t\n", r.Name, clocks(r.TTFT), clocks(r.FirstByte),
+			clocks(r.Accepted), r.Speed, r.CacheRead, r.CacheWrite, r.Reasoning, r.Settled, r.Estimated, r.Presumed, r.NotSent, r.Wasted)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		what string
+		all  []report.Share
+	}{{"layers", t.Layers}, {"tiers", t.Tiers}} {
+		fmt.Fprintf(out, "\naccepted answers by %s:", s.what)
+		for _, x := range s.all {
+			fmt.Fprintf(out, "  %s %s", x.Name, x.Part)
+			if x.Target != "" {
+				fmt.Fprintf(out, " (target %s)", x.Target)
+			}
+		}
+	}
+	_, err := fmt.Fprintf(out, "\n\n%s\n", t.Prices)
+	return err
+}
+
+func clocks(q report.Quantiles) string { return fmt.Sprintf("%.1f/%.1f/%.1f", q.P50, q.P95, q.P99) }

@@ -1,0 +1,305 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/finops/money"
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/models/catalog"
+)
+
+func load(t testing.TB, path string) *Config {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed(t, path, string(data))
+}
+
+func parsed(t testing.TB, path, data string) *Config {
+	t.Helper()
+	c, err := Parse(path, []byte(data), environment, september)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// small is testdata/small.yaml with one replacement.
+func small(t testing.TB, old, now string) (*Config, error) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/small.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), old) {
+		t.Fatalf("small.yaml has no %q", old)
+	}
+	return Parse("testdata/small.yaml", []byte(strings.Replace(string(data), old, now, 1)), environment, september)
+}
+
+func TestTheFullFile(t *testing.T) {
+	c := load(t, "testdata/full.yaml")
+	if c.Listen != (Listen{"0.0.0.0:9090", "[::1]:9091"}) || c.Storage.Dir != "/var/lib/weir" || c.Prices != "article-2026-06" {
+		t.Errorf("process: %+v %+v %s", c.Listen, c.Storage, c.Prices)
+	}
+	if want := (Limits{8 << 20, 1 << 30, 4, 90 * time.Second, 90 * time.Second}); c.Limits != want {
+		t.Errorf("limits %+v", c.Limits)
+	}
+	google := c.Providers["google"]
+	if google.Dialect != llm.Gemini || google.AuthHeader != "x-goog-api-key" || google.Hosting != call.API ||
+		google.Key.Reveal() != "AIzaRealisticValue0001" || google.Timeout != (Timeouts{2 * time.Second, 20 * time.Second, 10 * time.Second}) {
+		t.Errorf("google %+v", google)
+	}
+	openai := c.Providers["openai"]
+	if openai.Key.Reveal() != "from-a-file-1234" || openai.AuthPrefix != "Bearer " || openai.OutputKey != "max_completion_tokens" ||
+		openai.URL != "https://api.openai.com/v1" || openai.Timeout != (Timeouts{5 * time.Second, time.Minute, 30 * time.Second}) {
+		t.Errorf("openai %+v", openai)
+	}
+	if p := c.Providers["onprem"]; p.URL != "http://10.0.0.7:8000/v1" || p.Hosting != call.Cloud || p.OutputKey != "max_tokens" {
+		t.Errorf("onprem %+v", p)
+	}
+	wires := map[string]string{
+		"flash": "gemini-2.5-flash-lite", "pro": "gemini-3.1-pro-preview-customtools", "gpt": "gpt-5.5-2026-04-23",
+		"house": "house-7b", "gpu": "llama-70b", "alias": "gpt-5.4-mini-2026-03-17",
+	}
+	for name, want := range wires {
+		if got := c.Deployments[name].WireID; got != want {
+			t.Errorf("deployment %s: wire id %q, want %q", name, got, want)
+		}
+	}
+	wantRoute := Route{
+		Name: "procurement", Match: []string{"procurement", "gpt-4o*", "claude-sonnet-4-6"}, Mode: Observe, OnBudget: "best_effort",
+		Layers: []Layer{
+			{Name: "edge", Use: []string{"house", "flash"}, MaxOutput: 300, Checks: []string{"invoice-shape", "ids-in-context"}},
+			{Name: "mid", Use: []string{"pro"}, Checks: []string{"dated", "sums"}},
+			{Name: "top", Use: []string{"gpt"}, Brief: true, Compress: []string{"extractive"}},
+		},
+		Targets: map[string]int{"edge": 75, "mid": 20, "top": 5},
+	}
+	if diff := cmp.Diff(wantRoute, c.Routes[0], cmp.Transformer("empty", func(s []string) string { return fmt.Sprint(s) })); diff != "" {
+		t.Error(diff)
+	}
+	wantRows := []DataRow{
+		{Class: "public"}, {Class: "internal", Tier: []catalog.Tier{"mid", "edge", "open-weight", "frontier"}},
+		{Class: "confidential", Region: []string{"eu", "de"}}, {Class: "restricted", Hosting: []call.Hosting{call.Cloud}},
+		{Class: "secret", Nowhere: true},
+	}
+	if diff := cmp.Diff(wantRows, c.Data.Rows, cmp.Transformer("nil", func(s []string) string { return fmt.Sprint(s) })); diff != "" {
+		t.Error(diff)
+	}
+	b := c.Budgets[0]
+	if b.Limit != 1_400_500_000_000 || b.Period != "day" || b.Zone.String() != "Europe/Berlin" || fmt.Sprint(b.AlertAt) != "[50 80 95]" {
+		t.Errorf("budget %+v", b)
+	}
+	if b := c.Budgets[1]; b.Limit != 20_000*money.USD || b.Period != "month" || b.Zone != time.UTC || b.OnLimit != "refuse" {
+		t.Errorf("budget %+v", b)
+	}
+	if u := c.UseCases["hiring"]; u.Budget != "use-case/hiring" || u.Stakes != "medium" {
+		t.Errorf("a use case finds the budget of its own name: %+v", u)
+	}
+	if len(c.Checks["invoice-shape"].Schema) == 0 || !c.Checks["sums"].Arithmetic || len(c.Files) != 2 || len(c.Warnings) != 0 {
+		t.Errorf("checks %+v files %v warnings %v", c.Checks, c.Files, c.Warnings)
+	}
+}
+
+// Prices are what stands in the file, to the last digit, whether quoted or not.
+func TestPricesAreReadFromTheirText(t *testing.T) {
+	c := load(t, "testdata/full.yaml")
+	p, ok := c.Models.Price("article-2026-06", "house-7b", september, 1)
+	want := map[money.Meter]money.Pico{
+		money.Input: 240_000, money.Output: 241_000, money.CacheRead: 3_625, money.CacheWrite5m: 300_000, money.CacheWrite1h: 480_000,
+	}
+	if diff := cmp.Diff(want, p.Rates); !ok || diff != "" {
+		t.Error(diff)
+	}
+	g, _ := c.Models.Price("article-2026-06", "gpu-70b", september, 1)
+	if !g.Allocated || g.Rates[money.Output] != 2_173_611 {
+		t.Errorf("GPU-hour price %+v", g)
+	}
+	m, _ := c.Models.Model("gpu-70b")
+	if m.EffectiveWindow != 65536 || !m.Can.Vision || m.Can.Tools {
+		t.Errorf("model %+v", m)
+	}
+}
+
+func TestAModelOfTheCatalogueTakesOtherValues(t *testing.T) {
+	c, err := small(t, "version: 1", "version: 1\nmodels:\n  gemini-flash-lite: {window: 500000, price: {input: 0.2, output: 0.8}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := c.Deployments["flash"].Model
+	if m.Window != 500000 || m.EffectiveWindow != 200000 || m.MaxOutput != 65535 || m.Tier != catalog.Mid || !m.Can.Audio {
+		t.Errorf("model %+v", m)
+	}
+	if p, _ := c.Models.Price("list-2026-08", m.ID, september, 1); p.Rates[money.Output] != 800_000 {
+		t.Errorf("price %+v", p)
+	}
+	if m, _ := catalog.Embedded().Model("gemini-flash-lite"); m.Window == 500000 {
+		t.Error("the embedded catalogue changed")
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	c := load(t, "testdata/small.yaml")
+	if c.Listen != (Listen{"127.0.0.1:8080", "127.0.0.1:8081"}) || c.Storage.Dir != filepath.Join("testdata", "weir-data") {
+		t.Errorf("%+v %+v", c.Listen, c.Storage)
+	}
+	if want := (Limits{64 << 20, 256 << 20, 6, 300 * time.Second, 30 * time.Second}); c.Limits != want {
+		t.Errorf("limits %+v", c.Limits)
+	}
+	if r := c.Routes[0]; r.Mode != Enforce || r.OnBudget != "refuse" || c.Prices != "list-2026-08" {
+		t.Errorf("route %+v, book %s", r, c.Prices)
+	}
+}
+
+func TestABriefLayerCompressesByDefault(t *testing.T) {
+	c, err := small(t, "use: [pro]", "use: [pro], context: brief")
+	if err != nil || !c.Routes[0].Layers[1].Brief || fmt.Sprint(c.Routes[0].Layers[1].Compress) != "[extractive]" {
+		t.Errorf("%v, %+v", err, c)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	tests := []struct{ old, now, want string }{
+		{"version: 1", "version: 1\nuse_cases: {a: {owner: x, review: 2026-08-31}}", "its review was due on 2026-08-31"},
+		{"internal: any", "internal: any, confidential: {region: mars}", "confidential reaches no deployment"},
+		{"key: env:GEMINI_KEY", "key: env:GEMINI_KEY, url: 'http://llm.example.com/v1'", "unencrypted"},
+		{"model: gemini-flash-lite", "model: llama-4-maverick, wire_id: llama", "priced by the GPU-hour"},
+		{"data:", "  later:\n    match: [gpt-4o-mini]\n    layers: [{name: x, use: [pro]}]\ndata:", "whose pattern \"gpt-4o*\" comes first"},
+	}
+	for _, tt := range tests {
+		c, err := small(t, tt.old, tt.now)
+		if err != nil {
+			t.Errorf("%s: %v", tt.want, err)
+			continue
+		}
+		if !strings.Contains(strings.Join(c.Warnings, "\n"), tt.want) {
+			t.Errorf("warnings %q, want one with %q", c.Warnings, tt.want)
+		}
+	}
+	c, err := small(t, "version: 1", "version: 1\nuse_cases: {a: {owner: x, review: 2026-09-01}}")
+	if err != nil || len(c.Warnings) > 0 {
+		t.Errorf("a review today: %v %v", err, c.Warnings)
+	}
+}
+
+func TestSecretsNeverPrint(t *testing.T) {
+	c := load(t, "testdata/full.yaml")
+	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c.Providers), fmt.Sprintf("%v", c.Providers["google"].Key)} {
+		for _, secret := range secretsInTests {
+			if strings.Contains(s, secret) {
+				t.Errorf("%q is printed", secret)
+			}
+		}
+	}
+	if ref := c.Providers["openai"].Key.Ref(); ref != "file:key.txt" {
+		t.Errorf("reference %q", ref)
+	}
+}
+
+func TestLoadNamesWhatToDo(t *testing.T) {
+	_, err := Load(filepath.Join(t.TempDir(), "weir.yaml"), environment)
+	if e := llm.AsError(err); err == nil || !strings.Contains(e.Hint, "weir init") || !strings.Contains(e.Message, "no such file") {
+		t.Errorf("%v", err)
+	}
+	if c, err := Load("testdata/small.yaml", environment); err != nil || c.Path != "testdata/small.yaml" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestPresets(t *testing.T) {
+	tests := []struct {
+		name, header, prefix, url string
+		dialect                   llm.Dialect
+		hosting                   call.Hosting
+	}{
+		{"openai", "Authorization", "Bearer ", "https://api.openai.com/v1", llm.OpenAI, call.API},
+		{"anthropic", "x-api-key", "", "https://api.anthropic.com/v1", llm.Anthropic, call.API},
+		{"gemini", "x-goog-api-key", "", "https://generativelanguage.googleapis.com/v1beta", llm.Gemini, call.API},
+		{"vllm", "Authorization", "Bearer ", "http://127.0.0.1:8000/v1", llm.OpenAI, call.Own},
+		{"openai-compatible", "Authorization", "Bearer ", "", llm.OpenAI, call.API},
+	}
+	for _, tt := range tests {
+		p, ok := presetNamed(tt.name)
+		if !ok || p.AuthHeader != tt.header || p.AuthPrefix != tt.prefix || p.URL != tt.url || p.Dialect != tt.dialect || p.Hosting != tt.hosting {
+			t.Errorf("%+v", p)
+		}
+	}
+	if n := len(Presets()); n != 14 {
+		t.Errorf("%d presets", n)
+	}
+	known := map[string]bool{}
+	for _, p := range Presets() {
+		known[p.Name] = true
+		if strings.HasSuffix(p.URL, "/") || (p.Dialect == llm.OpenAI) != (p.OutputKey != "") {
+			t.Errorf("preset %+v", p)
+		}
+	}
+	for _, m := range catalog.Embedded().Models() {
+		for _, w := range m.Wire {
+			if !known[w.Preset] {
+				t.Errorf("model %s: wire id at unknown preset %s", m.ID, w.Preset)
+			}
+		}
+	}
+}
+
+func TestGlob(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"gpt-4o*", "gpt-4o", true},
+		{"gpt-4o*", "gpt-4o-mini", true},
+		{"gpt-4o*", "gpt-4", false},
+		{"*", "", true},
+		{"a*b*c", "a1b2c", true},
+		{"a*b*c", "a1c2b", false},
+		{"a*a", "a", false},
+		{"exact", "exact", true},
+		{"exact", "exactly", false},
+		{"*-mini", "gpt-4o-mini", true},
+	} {
+		if got := glob(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("glob(%q, %q) = %t", tt.pattern, tt.name, got)
+		}
+	}
+}
+
+func TestMask(t *testing.T) {
+	for _, tt := range []struct{ line, want string }{
+		{"key: hunter2", "key: *******"},
+		{`key: "hunter2", x: 1`, `key: *********, x: 1`},
+		{"key: env:NAME", "key: env:NAME"},
+		{"{url: https://u:p@host/v1}", "{url: https://***@host/v1}"},
+		{"name: sk-ant-abcdefghijkl", "name: *******************"},
+		{"preset: gemini", "preset: gemini"},
+		{"tokens_per_hour: 1440000", "tokens_per_hour: 1440000"},
+		{"key: 'open", "key: *****"},
+	} {
+		if got := mask(tt.line); got != tt.want {
+			t.Errorf("mask(%q) = %q, want %q", tt.line, got, tt.want)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"teir", "tier", 1}, {"tier", "tier", 0}, {"", "abc", 3}, {"route", "routes", 1}, {"cat", "dog", 3}} {
+		if got := distance(tt.a, tt.b); got != tt.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package server_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/weirhq/weir/internal/sim"
+)
+
+func TestEveryDialectReachesEveryProvider(t *testing.T) {
+	h := open(t, fixed{})
+	for _, deployment := range []string{"flash", "mini", "sonnet", "gpt"} {
+		for _, stream := range []bool{false, true} {
+			t.Run(fmt.Sprintf("chat/%s/stream=%v", deployment, stream), func(t *testing.T) {
+				a := h.post("/v1/chat/completions", chat(deployment, "how many?", stream))
+				if a.status != 200 {
+					t.Fatalf("%d %s", a.status, a.body)
+				}
+				if stream {
+					if !strings.Contains(a.body, `"finish_reason":"stop"`) || !strings.HasSuffix(a.body, "data: [DONE]\n\n") {
+						t.Errorf("stream:\n%s", a.body)
+					}
+				} else if got := a.json(t, "choices", "0", "message", "content"); got != "42" {
+					t.Errorf("content = %q", got)
+				}
+				check(t, h, a, deployment)
+			})
+			t.Run(fmt.Sprintf("messages/%s/stream=%v", deployment, stream), func(t *testing.T) {
+				a := h.post("/v1/messages", messages(deployment, "how many?", stream), "anthropic-version", "2023-06-01")
+				if a.status != 200 {
+					t.Fatalf("%d %s", a.status, a.body)
+				}
+				if stream {
+					if !strings.Contains(a.body, "event: message_start\n") || !strings.Contains(a.body, "event: message_stop\n") {
+						t.Errorf("stream:\n%s", a.body)
+					}
+				} else if got := a.json(t, "content", "0", "text"); got != "42" {
+					t.Errorf("text = %q", got)
+				}
+				check(t, h, a, deployment)
+			})
+		}
+	}
+}
+
+// check compares what the ledger says of a call with what the provider counted.
+func check(t *testing.T, h *house, a answer, deployment string) {
+	t.Helper()
+	s := h.story(a)
+	if want := deployment + ":ok:accepted"; s.path() != want {
+		t.Errorf("attempts = %q, want %q", s.path(), want)
+	}
+	all := h.sim.Requests()
+	last := all[len(all)-1]
+	if got := s.Attempts[0]; got.Settlement != "settled" || got.Usage["input"] != last.Input || got.Usage["output"] != last.Output {
+		t.Errorf("ledger says %+v, the provider counted %d in, %d out", got, last.Input, last.Output)
+	}
+}
+
+func TestTheCheapestLayerAnswers(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		h := open(t, fixed{"flash-wire": "7"})
+		a := h.post("/v1/chat/completions", chat("counting", "how many?", stream))
+		if s := h.story(a); s.path() != "flash:ok:accepted" || !strings.Contains(a.body, "7") {
+			t.Errorf("stream=%v: %s\n%s", stream, s.path(), a.body)
+		}
+		if got := a.header.Get("X-Weir-Layer"); got != "1" {
+			t.Errorf("x-weir-layer = %q", got)
+		}
+	}
+}
+
+func TestARejectedAnswerEscalatesAndIsNeverSeen(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		h := open(t, fixed{"flash-wire": "I cannot count these", "gpt-wire": "1234"})
+		a := h.post("/v1/chat/completions", chat("counting", "how many?", stream))
+		s := h.story(a)
+		if want := "flash:ok:rejected gpt:ok:accepted"; s.path() != want {
+			t.Errorf("attempts = %q, want %q", s.path(), want)
+		}
+		if strings.Contains(a.body, "cannot count") {
+			t.Errorf("the rejected answer reached the caller:\n%s", a.body)
+		}
+		if s.Attempts[0].Check != "number" || !strings.Contains(string(s.Attempts[1].Notes), "number") {
+			t.Errorf("the reason is lost: %+v", s.Attempts)
+		}
+	}
+}
+
+func TestAFailingProviderFallsBack(t *testing.T) {
+	h := open(t, fixed{})
+	for _, fault := range []string{"500", "503", "429", "cut", "garbage"} {
+		a := h.post("/v1/chat/completions", chat("counting", "how many? [[sim:"+fault+"]]", true))
+		if s := h.story(a); s.Answered || a.status < 400 {
+			t.Errorf("%s on every provider: status %d, %s", fault, a.status, s.path())
+		}
+	}
+}
+
+func TestABriefLayerNeverSeesRawHistory(t *testing.T) {
+	seen := make(chan sim.Query, 2)
+	h := open(t, spy{seen})
+	long := strings.Repeat("The supplier wrote again about delivery windows and pallets in general terms. ", 400)
+	body := fmt.Sprintf(`{"model":"briefed","messages":[{"role":"user","content":%q},{"role":"assistant","content":"noted"},`+
+		`{"role":"user","content":"How many units of PO-7731 must not ship before 2026-03-01?"}]}`,
+		long+"Units of PO-7731 must not ship before 2026-03-01. The order PO-7731 is for 480 units. "+long)
+	a := h.post("/v1/chat/completions", body)
+	if a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	raw, brief := <-seen, <-seen
+	if raw.Model != "flash-wire" || brief.Model != "opus-wire" {
+		t.Fatalf("models %s, %s", raw.Model, brief.Model)
+	}
+	var text strings.Builder
+	for _, turn := range brief.Turns {
+		text.WriteString(turn.Text)
+	}
+	if !strings.Contains(text.String(), "480 units") || !strings.Contains(text.String(), "must not ship before 2026-03-01") {
+		t.Errorf("the brief lost a fact:\n%s", text.String())
+	}
+	if text.Len() > len(long) {
+		t.Errorf("the brief has %d bytes of %d", text.Len(), 2*len(long))
+	}
+	if s := h.story(a); !strings.Contains(string(s.Attempts[1].Notes), "brief_sha256") {
+		t.Errorf("the ledger keeps nothing of the brief: %+v", s.Attempts[1])
+	}
+	direct := h.post("/v1/chat/completions", chat("opus", "raw, please", false))
+	if direct.status != 403 || !strings.Contains(direct.body, "--raw-context") {
+		t.Errorf("naming a brief-only deployment: %d %s", direct.status, direct.body)
+	}
+}
+
+// spy answers the edge wrongly and keeps what every model was asked.
+type spy struct{ seen chan sim.Query }
+
+func (s spy) Answer(q sim.Query) (sim.Answer, error) {
+	s.seen <- q
+	if q.Model == "flash-wire" {
+		return sim.Answer{Text: "unclear"}, nil
+	}
+	return sim.Answer{Text: "480"}, nil
+}
