@@ -205,20 +205,25 @@ func TestInit(t *testing.T) {
 			"Google alone, by its older variable", map[string]string{"GOOGLE_API_KEY": "AIzaaaabbbbcccc"},
 			[][]string{{"gemini-flash-lite"}, {"gemini-3.1-pro"}},
 		},
-		{"DeepSeek alone", map[string]string{"DEEPSEEK_API_KEY": "sk-aaaabbbbcccc"}, [][]string{{"deepseek-v4-flash"}, {"deepseek-v4-pro"}}},
-		{"Mistral alone", map[string]string{"MISTRAL_API_KEY": "aaaabbbbcccc"}, [][]string{{"mistral-small-2603"}, {"mistral-large-2512"}}},
+		{"DeepSeek alone", map[string]string{"DEEPSEEK_API_KEY": "sk-aaaabbbbcccc"}, [][]string{{"deepseek-v4-flash"},
+			{"deepseek-v4-pro"}}},
+		{"Mistral alone", map[string]string{"MISTRAL_API_KEY": "aaaabbbbcccc"}, [][]string{{"mistral-small-2603"},
+			{"mistral-large-2512"}}},
 		{"Qwen alone", map[string]string{"DASHSCOPE_API_KEY": "sk-aaaabbbbcccc"}, [][]string{{"qwen-3.5"}}},
 		{"Groq alone", map[string]string{"GROQ_API_KEY": "gsk_aaaabbbbcccc"}, [][]string{{"gpt-oss-20b"}, {"gpt-oss-120b"}}},
 		{"xAI alone", map[string]string{"XAI_API_KEY": "xai-aaaabbbbcccc"}, [][]string{{"grok-4.3"}}},
 		{"Together alone", map[string]string{"TOGETHER_API_KEY": "aaaabbbbcccc"}, [][]string{{"qwen-3.5"}, {"gpt-oss-120b"}}},
 		{
 			"OpenRouter alone", map[string]string{"OPENROUTER_API_KEY": "sk-or-aaaabbbbcccc"},
-			[][]string{{"gemini-flash-lite", "gpt-4o-mini"}, {"gpt-5.4-mini", "gemini-3.1-pro", "claude-sonnet-4.6"}, {"gpt-5.5", "claude-opus-4.6"}},
+			[][]string{{"gemini-flash-lite", "gpt-4o-mini"}, {"gpt-5.4-mini", "gemini-3.1-pro", "claude-sonnet-4.6"},
+				{"gpt-5.5", "claude-opus-4.6"}},
 		},
 		{
 			"the article's three vendors",
-			map[string]string{"OPENAI_API_KEY": "sk-aaaabbbbcccc", "ANTHROPIC_API_KEY": "sk-ant-aaaabbbb", "GEMINI_API_KEY": "AIzaaaabbbb"},
-			[][]string{{"gemini-flash-lite", "gpt-4o-mini"}, {"gpt-5.4-mini", "gemini-3.1-pro", "claude-sonnet-4.6"}, {"gpt-5.5", "claude-opus-4.6"}},
+			map[string]string{"OPENAI_API_KEY": "sk-aaaabbbbcccc", "ANTHROPIC_API_KEY": "sk-ant-aaaabbbb",
+				"GEMINI_API_KEY": "AIzaaaabbbb"},
+			[][]string{{"gemini-flash-lite", "gpt-4o-mini"}, {"gpt-5.4-mini", "gemini-3.1-pro", "claude-sonnet-4.6"},
+				{"gpt-5.5", "claude-opus-4.6"}},
 		},
 	}
 	for _, tt := range tests {
@@ -232,6 +237,9 @@ func TestInit(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, text)
 			}
+			if len(c.Warnings) > 0 {
+				t.Errorf("warnings %q", c.Warnings)
+			}
 			var got [][]string
 			for _, l := range c.Routes[0].Layers {
 				got = append(got, l.Use)
@@ -239,7 +247,8 @@ func TestInit(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("%s\n%s", diff, text)
 			}
-			if c.Routes[0].Mode != Observe || len(c.Providers) != len(tt.env) || c.UseCases["default"].Budget != "use-case/default" {
+			if c.Routes[0].Mode != Observe || len(c.Providers) != len(tt.env) ||
+				c.UseCases["default"].Budget != "use-case/default" {
 				t.Errorf("mode %s, providers %v", c.Routes[0].Mode, c.Providers)
 			}
 			for _, secret := range tt.env {

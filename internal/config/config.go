@@ -1,6 +1,7 @@
 // Package config turns weir.yaml into a Config: strict (an unknown key is an error), with file:line:column errors that
-// show the line and a suggestion, secrets by env: and file: only. A Config is immutable once loaded; every call keeps the
-// one it started with. It knows the file's shape and what refers to what; it opens no connection and reads no store.
+// show the line and a suggestion, secrets by env: and file: only. A Config is immutable once loaded; every call keeps
+// the one it started with. It knows the file's shape and what refers to what; it opens no connection and reads no
+// store.
 package config
 
 import (

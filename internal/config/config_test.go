@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,7 +50,8 @@ func small(t testing.TB, old, now string) (*Config, error) {
 
 func TestTheFullFile(t *testing.T) {
 	c := load(t, "testdata/full.yaml")
-	if c.Listen != (Listen{"0.0.0.0:9090", "[::1]:9091"}) || c.Storage.Dir != "/var/lib/weir" || c.Prices != "article-2026-06" {
+	if c.Listen != (Listen{"0.0.0.0:9090", "[::1]:9091"}) || c.Storage.Dir != "/var/lib/weir" ||
+		c.Prices != "article-2026-06" {
 		t.Errorf("process: %+v %+v %s", c.Listen, c.Storage, c.Prices)
 	}
 	if want := (Limits{8 << 20, 1 << 30, 4, 90 * time.Second, 90 * time.Second}); c.Limits != want {
@@ -57,17 +59,25 @@ func TestTheFullFile(t *testing.T) {
 	}
 	google := c.Providers["google"]
 	if google.Dialect != llm.Gemini || google.AuthHeader != "x-goog-api-key" || google.Hosting != call.API ||
-		google.Key.Reveal() != "AIzaRealisticValue0001" || google.Timeout != (Timeouts{2 * time.Second, 20 * time.Second, 10 * time.Second}) {
+		google.Key.Reveal() != "AIzaRealisticValue0001" ||
+		google.Timeout != (Timeouts{2 * time.Second, 20 * time.Second, 10 * time.Second}) {
 		t.Errorf("google %+v", google)
 	}
 	openai := c.Providers["openai"]
-	if openai.Key.Reveal() != "from-a-file-1234" || openai.AuthPrefix != "Bearer " || openai.OutputKey != "max_completion_tokens" ||
-		openai.URL != "https://api.openai.com/v1" || openai.Timeout != (Timeouts{5 * time.Second, time.Minute, 30 * time.Second}) {
+	if openai.Key.Reveal() != "from-a-file-1234" || openai.AuthPrefix != "Bearer " ||
+		openai.OutputKey != "max_completion_tokens" ||
+		openai.URL != "https://api.openai.com/v1" ||
+		openai.Timeout != (Timeouts{5 * time.Second, time.Minute, 30 * time.Second}) {
 		t.Errorf("openai %+v", openai)
 	}
-	if p := c.Providers["onprem"]; p.URL != "http://10.0.0.7:8000/v1" || p.Hosting != call.Cloud || p.OutputKey != "max_tokens" {
+	if p := c.Providers["onprem"]; p.URL != "http://10.0.0.7:8000/v1" ||
+		p.Hosting != call.Cloud || p.OutputKey != "max_tokens" {
 		t.Errorf("onprem %+v", p)
 	}
+}
+
+func TestTheFullFilesDeploymentsAndRoutes(t *testing.T) {
+	c := load(t, "testdata/full.yaml")
 	wires := map[string]string{
 		"flash": "gemini-2.5-flash-lite", "pro": "gemini-3.1-pro-preview-customtools", "gpt": "gpt-5.5-2026-04-23",
 		"house": "house-7b", "gpu": "llama-70b", "alias": "gpt-5.4-mini-2026-03-17",
@@ -78,7 +88,8 @@ func TestTheFullFile(t *testing.T) {
 		}
 	}
 	wantRoute := Route{
-		Name: "procurement", Match: []string{"procurement", "gpt-4o*", "claude-sonnet-4-6"}, Mode: Observe, OnBudget: "best_effort",
+		Name: "procurement", Match: []string{"procurement", "gpt-4o*", "claude-sonnet-4-6"}, Mode: Observe,
+		OnBudget: "best_effort",
 		Layers: []Layer{
 			{Name: "edge", Use: []string{"house", "flash"}, MaxOutput: 300, Checks: []string{"invoice-shape", "ids-in-context"}},
 			{Name: "mid", Use: []string{"pro"}, Checks: []string{"dated", "sums"}},
@@ -86,28 +97,37 @@ func TestTheFullFile(t *testing.T) {
 		},
 		Targets: map[string]int{"edge": 75, "mid": 20, "top": 5},
 	}
-	if diff := cmp.Diff(wantRoute, c.Routes[0], cmp.Transformer("empty", func(s []string) string { return fmt.Sprint(s) })); diff != "" {
+	if diff := cmp.Diff(wantRoute, c.Routes[0], cmp.Transformer("empty",
+		func(s []string) string { return fmt.Sprint(s) })); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestTheFullFilesGovernance(t *testing.T) {
+	c := load(t, "testdata/full.yaml")
 	wantRows := []DataRow{
 		{Class: "public"}, {Class: "internal", Tier: []catalog.Tier{"mid", "edge", "open-weight", "frontier"}},
 		{Class: "confidential", Region: []string{"eu", "de"}}, {Class: "restricted", Hosting: []call.Hosting{call.Cloud}},
 		{Class: "secret", Nowhere: true},
 	}
-	if diff := cmp.Diff(wantRows, c.Data.Rows, cmp.Transformer("nil", func(s []string) string { return fmt.Sprint(s) })); diff != "" {
+	if diff := cmp.Diff(wantRows, c.Data.Rows, cmp.Transformer("nil",
+		func(s []string) string { return fmt.Sprint(s) })); diff != "" {
 		t.Error(diff)
 	}
 	b := c.Budgets[0]
-	if b.Limit != 1_400_500_000_000 || b.Period != "day" || b.Zone.String() != "Europe/Berlin" || fmt.Sprint(b.AlertAt) != "[50 80 95]" {
+	if b.Limit != 1_400_500_000_000 || b.Period != "day" || b.Zone.String() != "Europe/Berlin" ||
+		fmt.Sprint(b.AlertAt) != "[50 80 95]" {
 		t.Errorf("budget %+v", b)
 	}
-	if b := c.Budgets[1]; b.Limit != 20_000*money.USD || b.Period != "month" || b.Zone != time.UTC || b.OnLimit != "refuse" {
+	if b := c.Budgets[1]; b.Limit != 20_000*money.USD || b.Period != "month" || b.Zone != time.UTC ||
+		b.OnLimit != "refuse" {
 		t.Errorf("budget %+v", b)
 	}
 	if u := c.UseCases["hiring"]; u.Budget != "use-case/hiring" || u.Stakes != "medium" {
 		t.Errorf("a use case finds the budget of its own name: %+v", u)
 	}
-	if len(c.Checks["invoice-shape"].Schema) == 0 || !c.Checks["sums"].Arithmetic || len(c.Files) != 2 || len(c.Warnings) != 0 {
+	if len(c.Checks["invoice-shape"].Schema) == 0 || !c.Checks["sums"].Arithmetic || len(c.Files) != 2 ||
+		len(c.Warnings) != 0 {
 		t.Errorf("checks %+v files %v warnings %v", c.Checks, c.Files, c.Warnings)
 	}
 }
@@ -117,7 +137,8 @@ func TestPricesAreReadFromTheirText(t *testing.T) {
 	c := load(t, "testdata/full.yaml")
 	p, ok := c.Models.Price("article-2026-06", "house-7b", september, 1)
 	want := map[money.Meter]money.Pico{
-		money.Input: 240_000, money.Output: 241_000, money.CacheRead: 3_625, money.CacheWrite5m: 300_000, money.CacheWrite1h: 480_000,
+		money.Input: 240_000, money.Output: 241_000, money.CacheRead: 3_625, money.CacheWrite5m: 300_000,
+		money.CacheWrite1h: 480_000,
 	}
 	if diff := cmp.Diff(want, p.Rates); !ok || diff != "" {
 		t.Error(diff)
@@ -133,7 +154,8 @@ func TestPricesAreReadFromTheirText(t *testing.T) {
 }
 
 func TestAModelOfTheCatalogueTakesOtherValues(t *testing.T) {
-	c, err := small(t, "version: 1", "version: 1\nmodels:\n  gemini-flash-lite: {window: 500000, price: {input: 0.2, output: 0.8}}")
+	c, err := small(t, "version: 1",
+		"version: 1\nmodels:\n  gemini-flash-lite: {window: 500000, price: {input: 0.2, output: 0.8}}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +173,8 @@ func TestAModelOfTheCatalogueTakesOtherValues(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	c := load(t, "testdata/small.yaml")
-	if c.Listen != (Listen{"127.0.0.1:8080", "127.0.0.1:8081"}) || c.Storage.Dir != filepath.Join("testdata", "weir-data") {
+	if c.Listen != (Listen{"127.0.0.1:8080", "127.0.0.1:8081"}) ||
+		c.Storage.Dir != filepath.Join("testdata", "weir-data") {
 		t.Errorf("%+v %+v", c.Listen, c.Storage)
 	}
 	if want := (Limits{64 << 20, 256 << 20, 6, 300 * time.Second, 30 * time.Second}); c.Limits != want {
@@ -175,7 +198,8 @@ func TestWarnings(t *testing.T) {
 		{"internal: any", "internal: any, confidential: {region: mars}", "confidential reaches no deployment"},
 		{"key: env:GEMINI_KEY", "key: env:GEMINI_KEY, url: 'http://llm.example.com/v1'", "unencrypted"},
 		{"model: gemini-flash-lite", "model: llama-4-maverick, wire_id: llama", "priced by the GPU-hour"},
-		{"data:", "  later:\n    match: [gpt-4o-mini]\n    layers: [{name: x, use: [pro]}]\ndata:", "whose pattern \"gpt-4o*\" comes first"},
+		{"data:", "  later:\n    match: [gpt-4o-mini]\n    layers: [{name: x, use: [pro]}]\ndata:",
+			"whose pattern \"gpt-4o*\" comes first"},
 	}
 	for _, tt := range tests {
 		c, err := small(t, tt.old, tt.now)
@@ -195,7 +219,8 @@ func TestWarnings(t *testing.T) {
 
 func TestSecretsNeverPrint(t *testing.T) {
 	c := load(t, "testdata/full.yaml")
-	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c.Providers), fmt.Sprintf("%v", c.Providers["google"].Key)} {
+	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c.Providers), fmt.Sprintf("%v",
+		c.Providers["google"].Key)} {
 		for _, secret := range secretsInTests {
 			if strings.Contains(s, secret) {
 				t.Errorf("%q is printed", secret)
@@ -209,7 +234,8 @@ func TestSecretsNeverPrint(t *testing.T) {
 
 func TestLoadNamesWhatToDo(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "weir.yaml"), environment)
-	if e := llm.AsError(err); err == nil || !strings.Contains(e.Hint, "weir init") || !strings.Contains(e.Message, "no such file") {
+	if e := llm.AsError(err); err == nil || !strings.Contains(e.Hint, "weir init") ||
+		!strings.Contains(e.Message, "no such file") {
 		t.Errorf("%v", err)
 	}
 	if c, err := Load("testdata/small.yaml", environment); err != nil || c.Path != "testdata/small.yaml" {
@@ -231,7 +257,8 @@ func TestPresets(t *testing.T) {
 	}
 	for _, tt := range tests {
 		p, ok := presetNamed(tt.name)
-		if !ok || p.AuthHeader != tt.header || p.AuthPrefix != tt.prefix || p.URL != tt.url || p.Dialect != tt.dialect || p.Hosting != tt.hosting {
+		if !ok || p.AuthHeader != tt.header || p.AuthPrefix != tt.prefix || p.URL != tt.url || p.Dialect != tt.dialect ||
+			p.Hosting != tt.hosting {
 			t.Errorf("%+v", p)
 		}
 	}
@@ -300,6 +327,45 @@ func TestDistance(t *testing.T) {
 	}{{"teir", "tier", 1}, {"tier", "tier", 0}, {"", "abc", 3}, {"route", "routes", 1}, {"cat", "dog", 3}} {
 		if got := distance(tt.a, tt.b); got != tt.want {
 			t.Errorf("distance(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
+func TestAFileOfMistakesIsShownInPart(t *testing.T) {
+	data := "version: 1\n"
+	for i := range 300 {
+		data += fmt.Sprintf("wrong%d: 1\n", i)
+	}
+	_, err := Parse("weir.yaml", []byte(data), environment, september)
+	var all *Errors
+	if !errors.As(err, &all) || len(all.Problems) < 300 {
+		t.Fatalf("%v", err)
+	}
+	if text := err.Error(); strings.Count(text, "\n") > 500 || !strings.HasSuffix(text, " more") {
+		t.Errorf("%d lines", strings.Count(text, "\n"))
+	}
+}
+
+func TestAFileTooLargeOrNotText(t *testing.T) {
+	for _, tt := range []struct{ data, want string }{
+		{strings.Repeat("# padding\n", 30_000), "larger than 256 KiB"},
+		{"version: \xff\xfe", "not UTF-8"},
+		{strings.Repeat("{a: ", 100) + "1" + strings.Repeat("}", 100), "unknown key"},
+		{"version: 1\nbudgets: " + strings.Repeat("[", 200) + strings.Repeat("]", 200), "wants a set of keys"},
+	} {
+		if _, err := Parse("weir.yaml", []byte(tt.data), environment, september); err == nil ||
+			!strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%.20q: %v", tt.data, err)
+		}
+	}
+}
+
+func TestALongLineIsShownAroundThePlace(t *testing.T) {
+	_, err := Parse("weir.yaml", []byte("version: 1 #"+strings.Repeat(" ", 300)+"\nx: {"+strings.Repeat("a: 1, ",
+		60)+"}"), environment, september)
+	for line := range strings.Lines(err.Error()) {
+		if len(line) > 250 {
+			t.Errorf("a line of %d characters", len(line))
 		}
 	}
 }

@@ -13,11 +13,9 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// largestFile bounds what is parsed: a configuration of 1 MiB is a mistake.
-const largestFile = 1 << 20
-
-// deepest bounds nesting; the file's own shape needs eight levels.
-const deepest = 64
+// largestFile bounds what is parsed; the YAML library's time grows with the square of the entries of one set. A
+// thousand use cases are 150 KiB.
+const largestFile = 256 << 10
 
 // custom is a value of the file that is neither a leaf, a list, a set of named entries nor a set of fixed keys.
 type custom interface {
@@ -108,16 +106,14 @@ func plainName(s string) bool {
 	return true
 }
 
-// decoder fills the file's shape from the tree and notes everything that does not fit.
-type decoder struct {
-	p     *problems
-	depth int
-}
+// decoder fills the file's shape from the tree and notes everything that does not fit. It goes only as deep as the
+// shape.
+type decoder struct{ p *problems }
 
 // decode reads a file into its shape. Everything wrong is noted in p.
 func decode(data []byte, into any, p *problems) {
 	if len(data) > largestFile {
-		p.add(pos{1, 1, 1}, "split what belongs elsewhere (schemas) into files of its own", "the file is larger than 1 MiB")
+		p.add(pos{1, 1, 1}, "split what belongs elsewhere (schemas) into files of its own", "the file is larger than 256 KiB")
 		return
 	}
 	if !utf8.Valid(data) {
@@ -193,12 +189,6 @@ func tokenPos(t *token.Token) pos {
 
 // value fills one place of the shape.
 func (d *decoder) value(n ast.Node, v reflect.Value, what string) {
-	d.depth++
-	defer func() { d.depth-- }()
-	if d.depth > deepest {
-		d.p.add(position(n), "", "nested deeper than %d levels", deepest)
-		return
-	}
 	if bad := unwelcome(n); bad != "" {
 		d.p.add(position(n), "write the value out", "%s are not read in this file", bad)
 		return

@@ -78,7 +78,8 @@ func Reference() string {
 		if k.required {
 			def = "**required**"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.path, def, strings.Join(k.enum, ", "), strings.ReplaceAll(k.doc, "|", `\|`))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.path, def, strings.Join(k.enum, ", "), strings.ReplaceAll(k.doc, "|",
+			`\|`))
 	}
 	return b.String()
 }

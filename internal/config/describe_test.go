@@ -143,8 +143,10 @@ func TestTheSchemaAgreesWithReading(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"unknown-key-top", "unknown-key-model", "unknown-key-not-offered", "version-unknown", "version-missing", "hosting-unknown",
-		"route-mode", "data-missing", "data-hosting", "use-case-no-owner", "budget-limit-week", "check-confidence", "secret-literal",
+		"unknown-key-top", "unknown-key-model", "unknown-key-not-offered", "version-unknown", "version-missing",
+		"hosting-unknown",
+		"route-mode", "data-missing", "data-hosting", "use-case-no-owner", "budget-limit-week", "check-confidence",
+		"secret-literal",
 		"route-compress-by-model", "pin-word", "limits",
 	} {
 		data, err := os.ReadFile("testdata/bad/" + name + ".bad.yaml")

@@ -10,8 +10,8 @@ import (
 )
 
 // The types below are weir.yaml's shape: the one description that decoding, defaults, the JSON Schema and the reference
-// page follow. A field's tags: key (its name in the file), default, enum (a|b), need:"yes" (must be there); what it means
-// stands in docs.go.
+// page follow. A field's tags: key (its name in the file), default, enum (a|b), need:"yes" (must be there); what it
+// means stands in docs.go.
 type file struct {
 	At          pos
 	Version     integer            `key:"version" need:"yes"`
@@ -201,7 +201,8 @@ func keysOf(t reflect.Type) []keyInfo {
 		if !ok {
 			continue
 		}
-		k := keyInfo{index: i, key: key, doc: docs[t.Name()+"."+key], def: tag.Get("default"), required: tag.Get("need") == "yes"}
+		k := keyInfo{index: i, key: key, doc: docs[t.Name()+"."+key], def: tag.Get("default"),
+			required: tag.Get("need") == "yes"}
 		if e := tag.Get("enum"); e != "" {
 			k.enum = strings.Split(e, "|")
 		}

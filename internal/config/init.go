@@ -46,7 +46,8 @@ func Init(env func(string) (string, bool), now time.Time) ([]byte, error) {
 	}
 	if len(have) == 0 {
 		return nil, &llm.Error{
-			Code: llm.CodeInvalid, Message: "the environment has no provider key (looked for " + strings.Join(looked, ", ") + ")",
+			Code: llm.CodeInvalid, Message: "the environment has no provider key (looked for " + strings.Join(looked,
+				", ") + ")",
 			Hint: "export one of them and run weir init again, or try weir demo, which needs none",
 		}
 	}
@@ -105,7 +106,7 @@ func draft(have []found, layers [][]pick, now time.Time) []byte {
 	line("version: 1")
 	line("prices: %s   # list prices; article-2026-06 holds the article's", initBook)
 	line("")
-	line("providers:        # one endpoint with one credential each; keys come from the environment or a file, never from here")
+	line("providers:        # an endpoint with one credential each; keys come from the environment or a file")
 	names, used := []string{}, map[string]bool{}
 	for _, picks := range layers {
 		for _, p := range picks {
@@ -136,10 +137,10 @@ func draft(have []found, layers [][]pick, now time.Time) []byte {
 	line("")
 	line("data:             # which data class may reach what; a class without a row reaches nothing")
 	line("  unlabelled: internal")
-	line("  may_reach: {public: any, internal: any, restricted: {hosting: own}, secret: none}")
+	line("  may_reach: {public: any, internal: any, secret: none}   # also: confidential: {region: eu}")
 	line("")
 	line("use_cases:        # the registry: everything that spends has an owner")
-	line("  default: {owner: platform-team, kpi: calls answered, stakes: low, floor: internal}   # put your own names here")
+	line("  default: {owner: platform-team, kpi: calls answered, stakes: low, floor: internal}   # name your own")
 	line("")
 	line("budgets:")
 	line("  - {node: use-case/default, limit: $25/day, zone: UTC, alert_at: [50%%, 80%%, 95%%]}")
@@ -162,8 +163,8 @@ func draftRoute(line func(string, ...any), names []string, layers [][]pick) {
 	line("routes:           # the name that clients ask for, and the names that they use already")
 	line("  default:")
 	line("    match: [%s]", strings.Join(quoted, ", "))
-	line("    mode: observe   # the asked-for model answers, or the top one where it is not deployed here; the cascade below")
-	line("                    # only stands ready. Write enforce to let the cheapest layer that passes its checks answer")
+	line("    mode: observe   # the asked-for model answers, or the top one where it is not deployed here; the")
+	line("                    # cascade only stands ready. enforce: the cheapest layer that passes its checks answers")
 	line("    layers:")
 	for i, picks := range layers {
 		ids := make([]string, len(picks))

@@ -12,8 +12,8 @@ import (
 	"github.com/weirhq/weir/internal/models/catalog"
 )
 
-// Load reads a file, with secrets from env. The error is an *Errors with everything that is wrong, or an *llm.Error when
-// there is no readable file.
+// Load reads a file, with secrets from env. The error is an *Errors with everything that is wrong, or an *llm.Error
+// when there is no readable file.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -25,8 +25,8 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	return Parse(path, data, env, time.Now())
 }
 
-// Parse reads a file's content. path names it in errors, and schemas, secrets and the data folder are relative to it; now
-// decides which dates have passed. The error is an *Errors with everything that is wrong.
+// Parse reads a file's content. path names it in errors, and schemas, secrets and the data folder are relative to it;
+// now decides which dates have passed. The error is an *Errors with everything that is wrong.
 func Parse(path string, data []byte, env func(string) (string, bool), now time.Time) (*Config, error) {
 	r := resolver{env: env, now: now, dir: filepath.Dir(path), p: &problems{}, f: &file{}}
 	r.c = &Config{Path: path, Models: catalog.Embedded()}
@@ -41,8 +41,8 @@ func Parse(path string, data []byte, env func(string) (string, bool), now time.T
 	return r.c, nil
 }
 
-// resolver turns the file's shape into a Config: it looks names up, reads what is referred to and applies the rules that
-// go across sections. It goes on after a problem, to find the next.
+// resolver turns the file's shape into a Config: it looks names up, reads what is referred to and applies the rules
+// that go across sections. It goes on after a problem, to find the next.
 type resolver struct {
 	env func(string) (string, bool)
 	now time.Time

@@ -29,13 +29,20 @@ type Errors struct {
 	lines []string
 }
 
-// Error shows every problem as path:line:column, the line with a caret under it, and what to do. Secrets that stand in
+// mostShown bounds what Error shows; Problems has them all.
+const mostShown = 100
+
+// Error shows the problems as path:line:column, the line with a caret under it, and what to do. Secrets that stand in
 // the shown lines are masked.
 func (e *Errors) Error() string {
 	var b strings.Builder
 	for i, p := range e.Problems {
 		if i > 0 {
 			b.WriteString("\n")
+		}
+		if i == mostShown {
+			fmt.Fprintf(&b, "%s: and %d more", e.Path, len(e.Problems)-i)
+			break
 		}
 		fmt.Fprintf(&b, "%s:%d:%d: %s", e.Path, p.Line, p.Column, maskLooks(p.Message))
 		if p.Line <= len(e.lines) && strings.TrimSpace(e.lines[p.Line-1]) != "" {
@@ -70,8 +77,8 @@ var (
 	urlUser     = regexp.MustCompile(`://[^/\s@"']+@`)
 )
 
-// mask blots out of a line of the file what is or looks like a credential; references (env:, file:) stay. The text keeps
-// its length, so that a caret under it stays in place.
+// mask blots out of a line of the file what is or looks like a credential; references (env:, file:) stay. The text
+// keeps its length, so that a caret under it stays in place.
 func mask(line string) string {
 	line = secretValue.ReplaceAllStringFunc(line, func(m string) string {
 		at := secretValue.FindStringSubmatchIndex(m)

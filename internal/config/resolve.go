@@ -29,7 +29,8 @@ func (r *resolver) process() {
 		Deadline: f.Limits.Deadline.v, Drain: f.Limits.Drain.v,
 	}
 	if c.Limits.BodyBytes > c.Limits.InflightBytes {
-		r.p.add(f.Limits.Body.at, "raise inflight or lower body", "limits.body is larger than limits.inflight: no such body fits")
+		r.p.add(f.Limits.Body.at, "raise inflight or lower body",
+			"limits.body is larger than limits.inflight: no such body fits")
 	}
 	c.Prices = f.Prices.v
 	if _, ok := c.Models.Book(c.Prices); !ok {
@@ -63,7 +64,8 @@ func (r *resolver) providers() {
 		if !known && v.Preset.is() {
 			r.p.add(v.Preset.at, suggest(p.Preset, presetNames(), "presets"), "unknown preset %q", p.Preset)
 		}
-		p.Dialect, p.AuthHeader, p.AuthPrefix, p.OutputKey = preset.Dialect, preset.AuthHeader, preset.AuthPrefix, preset.OutputKey
+		p.Dialect, p.AuthHeader, p.AuthPrefix, p.OutputKey = preset.Dialect, preset.AuthHeader, preset.AuthPrefix,
+			preset.OutputKey
 		if p.URL == "" {
 			p.URL = preset.URL
 		}
@@ -183,7 +185,8 @@ func (r *resolver) wireID(e entry[deployment], m *catalog.Model, preset Preset) 
 	if _, embedded := catalog.Embedded().Model(m.ID); !embedded || preset.AnyName {
 		return m.ID
 	}
-	r.p.add(e.v.Model.at, "add wire_id: what the provider calls it", "deployment %s: what preset %s calls model %s is not known",
+	r.p.add(e.v.Model.at, "add wire_id: what the provider calls it",
+		"deployment %s: what preset %s calls model %s is not known",
 		e.name, preset.Name, m.ID)
 	return ""
 }

@@ -30,7 +30,8 @@ func (r *resolver) data() {
 		r.c.Data.Rows = append(r.c.Data.Rows, row)
 	}
 	if f.MayReach.is() && len(r.c.Data.Rows) == 0 {
-		r.p.add(f.MayReach.at, "add rows, e.g. {public: any, internal: any, restricted: {hosting: own}}", "may_reach has no row")
+		r.p.add(f.MayReach.at, "add rows, e.g. {public: any, internal: any, restricted: {hosting: own}}",
+			"may_reach has no row")
 	}
 	r.class(f.Unlabelled, "data.unlabelled")
 }

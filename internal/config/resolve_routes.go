@@ -24,10 +24,12 @@ func (r *resolver) checks() {
 		}
 		if given != 1 {
 			what := map[bool]string{true: "says no kind", false: "says more than one kind"}[given == 0]
-			r.p.add(e.at, "a check is exactly one of "+checkKinds+"; a layer may list several checks", "check %s %s", e.name, what)
+			r.p.add(e.at, "a check is exactly one of "+checkKinds+"; a layer may list several checks", "check %s %s", e.name,
+				what)
 			continue
 		}
-		c := Check{Name: e.name, SchemaPath: v.Schema.v, Regex: v.Regex.v, References: v.References.v, Arithmetic: v.Arithmetic.v}
+		c := Check{Name: e.name, SchemaPath: v.Schema.v, Regex: v.Regex.v, References: v.References.v,
+			Arithmetic: v.Arithmetic.v}
 		if v.Arithmetic.is() && !v.Arithmetic.v {
 			r.p.add(v.Arithmetic.at, "remove the check, or write true", "check %s: arithmetic is off", e.name)
 		}
@@ -64,7 +66,8 @@ func (r *resolver) schema(check string, t text) []byte {
 		}
 	}
 	if err != nil {
-		r.p.add(t.at, "the schema stands whole in its file: nothing is fetched", "check %s: schema %s: %s", check, t.v, schemaFault(err))
+		r.p.add(t.at, "the schema stands whole in its file: nothing is fetched", "check %s: schema %s: %s", check, t.v,
+			schemaFault(err))
 		return nil
 	}
 	return data
@@ -174,7 +177,8 @@ func (r *resolver) layer(route string, v *fileLayer, before []Layer) Layer {
 	}
 	for _, t := range v.Checks.list {
 		if _, known := r.f.check(t.v); !known && t.is() {
-			r.p.add(t.at, suggest(t.v, r.f.Checks.names(), "checks"), "layer %s of route %s: unknown check %q", l.Name, route, t.v)
+			r.p.add(t.at, suggest(t.v, r.f.Checks.names(), "checks"), "layer %s of route %s: unknown check %q", l.Name, route,
+				t.v)
 		}
 		l.Checks = append(l.Checks, t.v)
 	}

@@ -60,7 +60,8 @@ func (r *resolver) credential(e entry[provider], p *Provider, preset Preset) {
 		path := r.path(key.name)
 		b, err := readFile(path)
 		if err != nil {
-			r.p.add(key.at, "write the key into that file, mode 600", "provider %s: key file %s: %s", e.name, key.name, plain(err))
+			r.p.add(key.at, "write the key into that file, mode 600", "provider %s: key file %s: %s", e.name, key.name,
+				plain(err))
 			return
 		}
 		r.c.Files = append(r.c.Files, path)

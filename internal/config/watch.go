@@ -12,8 +12,8 @@ import (
 
 // Watch reads the file again whenever its content, or that of a schema or secret file it names, has changed and been
 // quiet for debounce, and tells onChange: a new Config, or why the file is bad (the old one then stays in force). It
-// watches folders, not files, so that editors that write a new file and rename it, and mounted config maps, are seen. It
-// returns when ctx ends, or at once with an error when the folders cannot be watched.
+// watches folders, not files, so that editors that write a new file and rename it, and mounted config maps, are seen.
+// It returns when ctx ends, or at once with an error when the folders cannot be watched.
 func Watch(ctx context.Context, path string, debounce time.Duration, load func() (*Config, error),
 	onChange func(*Config, error),
 ) error {
@@ -32,7 +32,6 @@ func Watch(ctx context.Context, path string, debounce time.Duration, load func()
 			return err
 		}
 	}
-	s.print = s.fingerprint()
 	quiet := time.NewTimer(debounce)
 	quiet.Stop()
 	for {
@@ -58,7 +57,7 @@ type watchState struct {
 	path  string
 	w     *fsnotify.Watcher
 	files []string
-	print [sha256.Size]byte // of all files' content
+	print [sha256.Size]byte // of all files' content before they were last read
 }
 
 // follow watches the folders of the files; a folder that is watched already is left alone.
@@ -91,16 +90,19 @@ func (s *watchState) fingerprint() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
+// changed reads the file again unless all content is what it was before the last reading. The print is taken before: a
+// change during the reading has an event of its own, which then finds another print.
 func (s *watchState) changed(load func() (*Config, error), onChange func(*Config, error)) {
-	if now := s.fingerprint(); now == s.print {
+	now := s.fingerprint()
+	if now == s.print {
 		return
 	}
+	s.print = now
 	c, err := load()
 	if err == nil {
 		s.files = append([]string{s.path}, c.Files...)
 		err = s.follow()
 	}
-	s.print = s.fingerprint()
 	if err != nil {
 		onChange(nil, err)
 		return

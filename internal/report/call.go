@@ -102,8 +102,8 @@ type Brief struct {
 	Kept         int    `json:"kept"`
 }
 
-// notesOf reads an attempt's notes; nil when it has none, or none that can be read.
-func notesOf(text string) *Notes {
+// NotesOf reads an attempt's notes; nil when it has none, or none that can be read.
+func NotesOf(text string) *Notes {
 	n := new(Notes)
 	if text == "" || json.Unmarshal([]byte(text), n) != nil {
 		return nil
@@ -149,7 +149,7 @@ func attemptOf(a call.Attempt) Attempt {
 		Served: a.Served, Fingerprint: a.Fingerprint, Rule: a.Rule, Outcome: string(a.Outcome),
 		Settlement: string(a.Settlement), Verdict: string(a.Verdict.Result), Check: a.Verdict.Check,
 		Reason: a.Verdict.Reason, Error: a.Err, Usage: usageOf(a.Usage), PriceRow: a.PriceRow, Cost: a.Cost.Decimal(),
-		Held: a.Held.Decimal(), Budget: a.Budget, Clocks: clocksOf(a.Clocks), Notes: notesOf(a.Verdict.Notes),
+		Held: a.Held.Decimal(), Budget: a.Budget, Clocks: clocksOf(a.Clocks), Notes: NotesOf(a.Verdict.Notes),
 	}
 	if t.Model != nil {
 		row.Model, row.Tier = t.Model.ID, string(t.Model.Tier)

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -48,6 +49,8 @@ type Options struct {
 	Random  io.Reader // default crypto/rand
 	// NoFirstKey: no key is made when there is none; for servers that no client will call.
 	NoFirstKey bool
+	// FirstKeyName is what the key that is made when there is none is called; default "first".
+	FirstKeyName string
 }
 
 // Limits of what the process takes on at once.
@@ -154,7 +157,7 @@ func (s *Server) openKeys() error {
 			Hint: "make a key first: weir key create --name first",
 		}
 	}
-	s.FirstKey, err = s.keys.Create(identity.Key{Name: "first"}, s.opt.Random, s.now())
+	s.FirstKey, err = s.keys.Create(identity.Key{Name: cmp.Or(s.opt.FirstKeyName, "first")}, s.opt.Random, s.now())
 	return err
 }
 
@@ -209,6 +212,9 @@ func (s *Server) listen() error {
 func (s *Server) Probe(ctx context.Context, deployment string) (call.Attempt, error) {
 	return s.gateway.Probe(ctx, s.ids.next(), deployment)
 }
+
+// Ledger reads what has been booked.
+func (s *Server) Ledger() ledger.Reader { return s.store }
 
 // API is the address that clients call; Admin that of health, metrics and the control API.
 func (s *Server) API() string { return s.api.Addr().String() }

@@ -8,7 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-const recording = `{"prompt":"Natalia sold clips to 48 of her friends in April. How many?","model":"gpt-x","answer":"72"}
+const recording = `
+{"prompt":"Natalia sold clips to 48 of her friends in April. How many?","model":"gpt-x","answer":"72"}
 {"prompt":"Natalia sold clips to 48 of her friends in April. How many? Show steps.","model":"gpt-x","answer":"48+24=72"}
 
 {"prompt":"  Hi  ","model":"gpt-x","answer":"Hello!"}
@@ -25,7 +26,8 @@ func TestRecordedAnswersSurviveAGateway(t *testing.T) {
 		{"longest", "gpt-x", "Natalia sold clips to 48 of her friends in April. How many? Show steps.", "48+24=72"},
 		{"with notes after", "gpt-x", "Natalia sold clips to 48 of her friends in April. How many?\n\nThe previous answer " +
 			"failed: not JSON.", "72"},
-		{"with a brief before", "gpt-x", "Brief: a shop.\n\nNatalia sold clips to 48 of her friends in April. How many? Show " +
+		{"with a brief before", "gpt-x", "Brief: a shop.\n\nNatalia sold clips to 48 of her friends in April. How many? " +
+			"Show " +
 			"steps. (2nd try)", "48+24=72"},
 		{"short", "gpt-x", "Hi", "Hello!"},
 		{"short inside", "gpt-x", "note: Hi there", "Hello!"},
@@ -114,6 +116,7 @@ func TestEchoAnswersWhatIsAskedFor(t *testing.T) {
 	schema := jsontext.Value(`{"$defs":{"S":{"enum":["approved","pending"]}},"type":"object","properties":{"status":` +
 		`{"$ref":"#/$defs/S"},"lines":{"type":"array","minItems":2,"items":{"type":"integer"}},"ok":{"type":"boolean"},` +
 		`"note":{"anyOf":[{"type":"null"},{"type":"string"}]},"v":{"const":3}}}`)
+	endless := jsontext.Value(`{"$defs":{"A":{"$ref":"#/$defs/A"}},"$ref":"#/$defs/A"}`)
 	user := []Turn{{"user", "please hold_payment now"}}
 	for _, tc := range []struct {
 		name string
@@ -125,14 +128,15 @@ func TestEchoAnswersWhatIsAskedFor(t *testing.T) {
 		{"json", Query{JSON: true, Turns: user}, "{}", ""},
 		{"schema", Query{JSON: true, Schema: schema, Turns: user},
 			`{"lines":[1,1],"note":null,"ok":true,"status":"approved","v":3}`, ""},
-		{"endless schema", Query{JSON: true, Schema: jsontext.Value(`{"$defs":{"A":{"$ref":"#/$defs/A"}},"$ref":"#/$defs/A"}`)},
+		{"endless schema", Query{JSON: true, Schema: endless},
 			"{}", ""},
 		{"gemini schema", Query{JSON: true, Schema: jsontext.Value(`{"type":"OBJECT","properties":{"a":{"type":"STRING"}}}`)},
 			`{"a":"lorem ipsum"}`, ""},
 		{"named tool", Query{Tools: tool, Turns: user}, "", `{"amount":5,"invoice":"lorem ipsum"}`},
 		{"forced tool", Query{Tools: tool, Force: "required", Turns: []Turn{{"user", "q"}}}, "",
 			`{"amount":5,"invoice":"lorem ipsum"}`},
-		{"no tool", Query{Model: "m", Tools: tool, Force: "none", Turns: user}, "m heard you say: please hold_payment now", ""},
+		{"no tool", Query{Model: "m", Tools: tool, Force: "none", Turns: user}, "m heard you say: please hold_payment now",
+			""},
 		{"after the result", Query{Model: "m", Tools: tool, Turns: append(user, Turn{"tool", "held"})},
 			"m heard you say: please hold_payment now", ""},
 	} {

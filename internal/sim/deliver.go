@@ -85,8 +85,8 @@ type delivery struct {
 	done  bool // the row is in the book
 }
 
-// enter books the request, once. Whoever sends the last bytes calls it first, so that a client that has its answer finds
-// it counted.
+// enter books the request, once. Whoever sends the last bytes calls it first, so that a client that has its answer
+// finds it counted.
 func (o *delivery) enter() {
 	if o.done {
 		return

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Fault is something that goes wrong. As text (header x-sim-fault, marker): KIND, then optionally xTIMES (only the first
-// so many times that the same content comes) and @ARG: "429", "429x2@3", "cut@5".
+// Fault is something that goes wrong. As text (header x-sim-fault, marker): KIND, then optionally xTIMES (only the
+// first so many times that the same content comes) and @ARG: "429", "429x2@3", "cut@5".
 type Fault struct {
 	Kind  string
 	Times int // 0 = always

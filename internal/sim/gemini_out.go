@@ -155,7 +155,8 @@ func (gemini) whole(a *ask, r *reply) []byte {
 	return marshal(out)
 }
 
-// frames are whole answer objects; each tells the usage so far, the last carries the finish reason. There is no end mark.
+// frames are whole answer objects; each tells the usage so far, the last carries the finish reason. There is no end
+// mark.
 func (gemini) frames(a *ask, r *reply, chunk int) []frame {
 	var out []frame
 	said := 0

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -163,4 +164,16 @@ func (m *recordings) scan(text, best string) string {
 		}
 		h = (h-uint64(text[i])*top)*base + uint64(text[i+headBytes])
 	}
+}
+
+// Names are the models that the recording names, sorted.
+func (r *Recorded) Names() []string {
+	var names []string
+	for name := range r.models {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

@@ -49,9 +49,10 @@ type side struct {
 var sides = map[Dialect]side{
 	OpenAI: {
 		path: "/openai/v1/chat/completions", streamPath: "/openai/v1/chat/completions",
-		header:   map[string]string{"Authorization": "Bearer k"},
-		ask:      `{"model":"gpt-x","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":%q}]}`,
-		streamed: `{"model":"gpt-x","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":%q}]}`,
+		header: map[string]string{"Authorization": "Bearer k"},
+		ask:    `{"model":"gpt-x","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":%q}]}`,
+		streamed: `{"model":"gpt-x","stream":true,"stream_options":{"include_usage":true},` +
+			`"messages":[{"role":"user","content":%q}]}`,
 	},
 	Anthropic: {
 		path: "/anthropic/v1/messages", streamPath: "/anthropic/v1/messages",
@@ -63,8 +64,9 @@ var sides = map[Dialect]side{
 		path:       "/gemini/v1beta/models/gemini-x:generateContent",
 		streamPath: "/gemini/v1beta/models/gemini-x:streamGenerateContent?alt=sse",
 		header:     map[string]string{"X-Goog-Api-Key": "k"},
-		ask:        `{"systemInstruction":{"parts":[{"text":"Be brief."}]},"contents":[{"role":"user","parts":[{"text":%q}]}]}`,
-		streamed:   `{"contents":[{"role":"user","parts":[{"text":%q}]}]}`,
+		ask: `{"systemInstruction":{"parts":[{"text":"Be brief."}]},` +
+			`"contents":[{"role":"user","parts":[{"text":%q}]}]}`,
+		streamed: `{"contents":[{"role":"user","parts":[{"text":%q}]}]}`,
 	},
 }
 
@@ -199,7 +201,8 @@ func TestRefusedRequests(t *testing.T) {
 			400, `"code":"unsupported_parameter"`},
 		{"openai json_object without the word", o, "", nil, `{"model":"gpt-x","response_format":{"type":"json_object"},` +
 			`"messages":[{"role":"user","content":"q"}]}`, 400, "must contain the word 'json'"},
-		{"openai loose strict schema", o, "", nil, `{"model":"gpt-x","response_format":{"type":"json_schema","json_schema":{` +
+		{"openai loose strict schema", o, "", nil, `{"model":"gpt-x","response_format":{"type":"json_schema",` +
+			`"json_schema":{` +
 			`"name":"s","strict":true,"schema":{"type":"object","properties":{}}}},"messages":[{"role":"user",` +
 			`"content":"q"}]}`, 400, "additionalProperties"},
 		{"openai tool choice without tools", o, "", nil,
@@ -209,11 +212,13 @@ func TestRefusedRequests(t *testing.T) {
 		{"anthropic no key", an, "", map[string]string{"Anthropic-Version": "2023-06-01"}, "{}", 401,
 			`"type":"authentication_error"`},
 		{"anthropic wrong key", an, "", map[string]string{"X-Api-Key": "z"}, "{}", 401, "invalid x-api-key"},
-		{"anthropic no version", an, "", map[string]string{"X-Api-Key": "k"}, "{}", 400, "anthropic-version: header is required"},
+		{"anthropic no version", an, "", map[string]string{"X-Api-Key": "k"}, "{}", 400,
+			"anthropic-version: header is required"},
 		{"anthropic strange member", an, "", nil, `{"model":"claude-x","n":1}`, 400, "n: Extra inputs are not permitted"},
 		{"anthropic no limit", an, "", nil, `{"model":"claude-x","messages":[]}`, 400, "max_tokens: Field required"},
 		{"anthropic temperature", an, "", nil,
-			`{"model":"claude-x","max_tokens":1,"temperature":1.5,"messages":[{"role":"user","content":"q"}]}`, 400, "range: 0..1"},
+			`{"model":"claude-x","max_tokens":1,"temperature":1.5,"messages":[{"role":"user","content":"q"}]}`, 400,
+			"range: 0..1"},
 		{"anthropic model", an, "", nil, `{"model":"no","max_tokens":1,"messages":[{"role":"user","content":"q"}]}`, 404,
 			`"type":"not_found_error","message":"model: no"`},
 		{"anthropic system role", an, "", nil,
@@ -229,13 +234,15 @@ func TestRefusedRequests(t *testing.T) {
 
 		{"gemini no key", g, "", map[string]string{}, "{}", 403, `"status":"PERMISSION_DENIED"`},
 		{"gemini wrong key", g, "", map[string]string{"X-Goog-Api-Key": "z"}, "{}", 400, "API_KEY_INVALID"},
-		{"gemini model", g, "/gemini/v1beta/models/no:generateContent", nil, fmt.Sprintf(g.ask, "q"), 404, `"status":"NOT_FOUND"`},
+		{"gemini model", g, "/gemini/v1beta/models/no:generateContent", nil, fmt.Sprintf(g.ask, "q"), 404,
+			`"status":"NOT_FOUND"`},
 		{"gemini method", g, "/gemini/v1beta/models/gemini-x:embed", nil, fmt.Sprintf(g.ask, "q"), 404, "Method not found"},
 		{"gemini no contents", g, "", nil, `{}`, 400, "contents is not specified"},
 		{"gemini strange member", g, "", nil, `{"contents":[],"max_tokens":1}`, 400, `Unknown name \"max_tokens\"`},
 		{"gemini strange config", g, "", nil,
 			`{"contents":[{"parts":[{"text":"q"}]}],"generationConfig":{"max_tokens":1}}`, 400, "at 'generation_config'"},
-		{"gemini role", g, "", nil, `{"contents":[{"role":"assistant","parts":[{"text":"q"}]}]}`, 400, "valid role: user, model"},
+		{"gemini role", g, "", nil, `{"contents":[{"role":"assistant","parts":[{"text":"q"}]}]}`, 400,
+			"valid role: user, model"},
 		{"gemini empty part", g, "", nil, `{"contents":[{"role":"user","parts":[]}]}`, 400, "parts must not be empty"},
 		{"gemini schema without type", g, "", nil, `{"contents":[{"parts":[{"text":"q"}]}],"generationConfig":{` +
 			`"responseSchema":{"type":"OBJECT"}}}`, 400, "response_mime_type"},

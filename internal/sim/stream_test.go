@@ -32,7 +32,8 @@ func TestStreamedAnswersInEachDialectsGrammar(t *testing.T) {
 	usage := `{"prompt_tokens":8,"completion_tokens":14,"total_tokens":22,"prompt_tokens_details":{"cached_tokens":0,` +
 		`"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,` +
 		`"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}`
-	zero := `"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,` +
+	zero := `"cache_creation_input_tokens":0,"cache_read_input_tokens":0,` +
+		`"cache_creation":{"ephemeral_5m_input_tokens":0,` +
 		`"ephemeral_1h_input_tokens":0}`
 	gem := func(cand, counts string) string {
 		return `data: {"candidates":[` + cand + `],"usageMetadata":{"promptTokenCount":6,` + counts +

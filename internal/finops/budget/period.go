@@ -106,7 +106,7 @@ func (b *Book) roll(a *account, now time.Time) error {
 // does not count the old one's reserve as spent.
 func (b *Book) release(node string, w *window) {
 	if w.answered == nil && w.settled+w.held < w.ceiling {
-		w.ceiling = w.settled
+		w.ceiling = w.settled + w.held
 		b.ceil.Raise(node, w.period, w.ceiling)
 	}
 }

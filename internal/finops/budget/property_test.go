@@ -45,9 +45,19 @@ func (m *machine) hold() {
 	var e *llm.Error
 	switch {
 	case err == nil:
+		m.belongs(h.win.period, start)
 		m.open = append(m.open, &held{h, h.win.period, start, amount})
 	case !errors.As(err, &e) || (e.Code != llm.CodeBudget && e.Code != llm.CodeLedger):
 		m.t.Fatalf("hold: %v", err)
+	}
+}
+
+// belongs holds that a call counts in the period in which it started, as long as that one or the next is current.
+func (m *machine) belongs(p ledger.Period, start time.Time) {
+	want := Node{Period: Day, Zone: time.UTC}.at(start)
+	a := m.b.nodes[node]
+	if p != want && (a.current.period == want || a.before != nil && a.before.period == want) {
+		m.t.Fatalf("a call of %v counts in %v", start, p)
 	}
 }
 
@@ -69,8 +79,13 @@ func (m *machine) end() {
 	m.v.add(record{node: node, period: o.period, to: cost, row: true})
 }
 
+// pass lets time go by, often to just after the next midnight, where periods roll over.
 func (m *machine) pass() {
-	m.clock = m.clock.Add(time.Duration(rapid.Int64Range(0, int64(16*time.Hour)).Draw(m.t, "pause")))
+	if rapid.Bool().Draw(m.t, "to midnight") {
+		m.clock = m.clock.Truncate(24 * time.Hour).Add(24*time.Hour + time.Minute)
+		return
+	}
+	m.clock = m.clock.Add(time.Duration(rapid.Int64Range(0, int64(10*time.Minute)).Draw(m.t, "pause")))
 }
 
 func (m *machine) flush() {
@@ -123,14 +138,16 @@ func TestNoSequenceBreaksALimitOrForgetsMoneyInACrash(t *testing.T) {
 			if m.b, err = New(one(m.limit, Day), v, func() time.Time { return m.clock }); err != nil {
 				rt.Fatal(err)
 			}
-			rt.Repeat(map[string]func(*rapid.T){
-				"hold":  func(*rapid.T) { m.hold() },
-				"hold2": func(*rapid.T) { m.hold() },
-				"end":   func(*rapid.T) { m.end() },
-				"pass":  func(*rapid.T) { m.pass() },
-				"flush": func(*rapid.T) { m.flush() },
-				"":      func(*rapid.T) { m.check() },
-			})
+			for range 5 {
+				rt.Repeat(map[string]func(*rapid.T){
+					"hold":  func(*rapid.T) { m.hold() },
+					"hold2": func(*rapid.T) { m.hold() },
+					"end":   func(*rapid.T) { m.end() },
+					"pass":  func(*rapid.T) { m.pass() },
+					"flush": func(*rapid.T) { m.flush() },
+					"":      func(*rapid.T) { m.check() },
+				})
+			}
 			v.end()
 			synctest.Wait()
 		})

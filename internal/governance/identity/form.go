@@ -9,8 +9,8 @@ import (
 )
 
 // A presented key is wr_<id>_<secret>_<check>: 12, 32 and 4 characters of lower-case base32. The id is public, the
-// secret holds 160 random bits, the check is the low 20 bits of a CRC-32 of what stands before it, so that a mistyped key
-// and a scanner's find are told from a real one without asking the store.
+// secret holds 160 random bits, the check is the low 20 bits of a CRC-32 of what stands before it, so that a mistyped
+// key and a scanner's find are told from a real one without asking the store.
 const (
 	prefix   = "wr_"
 	idLen    = 12

@@ -1,7 +1,7 @@
 // Package identity says who calls: virtual keys, the callers they stand for, and what a caller may claim about itself.
 // A key is shown once, when it is made; only its HMAC-SHA-256 under a server-side pepper is kept, so neither the store
-// nor a backup of it opens the gateway. Lookup is in memory, in constant time for a known id, and a revoked key stops at
-// once. It is not sign-on for people and decides nothing about data or models.
+// nor a backup of it opens the gateway. Lookup is in memory, in constant time for a known id, and a revoked key stops
+// at once. It is not sign-on for people and decides nothing about data or models.
 package identity
 
 import (
@@ -29,7 +29,8 @@ type Key struct {
 // InForce reports whether the key opens the gateway.
 func (k *Key) InForce() bool { return k.Revoked.IsZero() }
 
-// Caller says on whose behalf a call with this key is made. What the key says wins; hints fill only what it leaves open:
+// Caller says on whose behalf a call with this key is made. What the key says wins; hints fill only what it leaves
+// open:
 //
 //   - the team is the key's, always;
 //   - a key bound to a use case serves that one: a hint that names another is an error, since it would move spending
@@ -47,7 +48,8 @@ func (k *Key) Caller(h llm.Hints) (call.Caller, error) {
 		}
 	}
 	for _, f := range []struct{ name, value string }{
-		{"x-weir-use-case", h.UseCase}, {"x-weir-workflow", h.Workflow}, {"x-weir-agent", h.Agent}, {"x-weir-session", h.Session},
+		{"x-weir-use-case", h.UseCase}, {"x-weir-workflow", h.Workflow}, {"x-weir-agent", h.Agent}, {"x-weir-session",
+			h.Session},
 	} {
 		if len(f.value) > longestHint {
 			return call.Caller{}, &llm.Error{

@@ -41,8 +41,8 @@ func NewKeyring(store Store, pepper []byte) (*Keyring, error) {
 	return r, r.Refresh()
 }
 
-// Refresh reads the store again, so that keys which another process made or revoked take effect. Call it every second at
-// least. On an error the keys in memory stay in force.
+// Refresh reads the store again, so that keys which another process made or revoked take effect. Call it every second
+// at least. On an error the keys in memory stay in force.
 func (r *Keyring) Refresh() error {
 	r.change.Lock()
 	defer r.change.Unlock()
@@ -65,8 +65,8 @@ func (r *Keyring) Refresh() error {
 	return nil
 }
 
-// Lookup finds the key that a caller presents. The key is shared: do not change it. The error is an *llm.Error that says
-// nothing of what was presented. It does not allocate when the key is good.
+// Lookup finds the key that a caller presents. The key is shared: do not change it. The error is an *llm.Error that
+// says nothing of what was presented. It does not allocate when the key is good.
 func (r *Keyring) Lookup(presented string) (*Key, error) {
 	if presented == "" {
 		return nil, refused("no API key was sent", "send Authorization: Bearer <key>; weir key create makes one")
@@ -126,7 +126,8 @@ func (r *Keyring) Create(k Key, random io.Reader, now time.Time) (presented stri
 func (r *Keyring) Revoke(id string, now time.Time) error {
 	k, known := (*r.snap.Load())[id]
 	if !known {
-		return &llm.Error{Code: llm.CodeInvalid, Message: fmt.Sprintf("there is no key %q", id), Hint: "weir key list shows the ids"}
+		return &llm.Error{Code: llm.CodeInvalid, Message: fmt.Sprintf("there is no key %q", id),
+			Hint: "weir key list shows the ids"}
 	}
 	if !k.InForce() {
 		return nil

@@ -70,7 +70,8 @@ func TestWhichClassReachesWhat(t *testing.T) {
 			"restricted", []string{"own-eu", "own-bare"},
 			map[string]string{"flash-eu": "data.may_reach.restricted.hosting", "cloud-de": "data.may_reach.restricted.hosting"},
 		},
-		{"secret", nil, map[string]string{"own-eu": "data.may_reach.secret: none", "own-bare": "data.may_reach.secret: none"}},
+		{"secret", nil, map[string]string{"own-eu": "data.may_reach.secret: none",
+			"own-bare": "data.may_reach.secret: none"}},
 	}
 	p := table(t)
 	for _, tt := range tests {
@@ -123,7 +124,8 @@ func TestTheRankOfACallDoesNotChooseTheRow(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	if _, err := New("internal", []Row{{Class: "a"}, {Class: "a"}}); err == nil || !strings.Contains(err.Error(), "two rows") {
+	if _, err := New("internal", []Row{{Class: "a"}, {Class: "a"}}); err == nil ||
+		!strings.Contains(err.Error(), "two rows") {
 		t.Errorf("two rows: %v", err)
 	}
 	if _, err := New("internal", []Row{{Class: "a"}}); err == nil || !strings.Contains(err.Error(), "internal") {

@@ -1,6 +1,7 @@
-// Package catalog is the workforce as data: models with tier, layers, intelligence, capabilities, windows and lifecycle,
-// and effective-dated prices in named books. It is embedded; nothing is fetched. A tier is a policy label, never a
-// price sort; tier, layers and intelligence are independent fields. It knows no provider connection and no policy.
+// Package catalog is the workforce as data: models with tier, layers, intelligence, capabilities, windows and
+// lifecycle, and effective-dated prices in named books. It is embedded; nothing is fetched. A tier is a policy label,
+// never a price sort; tier, layers and intelligence are independent fields. It knows no provider connection and no
+// policy.
 package catalog
 
 import (
@@ -68,9 +69,10 @@ func (m *Model) WireID(preset string, pinned bool) (WireID, bool) {
 	return WireID{}, false
 }
 
-// Effective is the part of a window in which quality is trusted when nobody has measured it: half of the window, at most
-// 200,000 tokens. Models lose accuracy on what stands in the middle of a long context well before the window ends (Liu
-// et al., "Lost in the Middle", 2023; Hsieh et al., "RULER", 2024, found about half of the claimed length or less).
+// Effective is the part of a window in which quality is trusted when nobody has measured it: half of the window, at
+// most 200,000 tokens. Models lose accuracy on what stands in the middle of a long context well before the window ends
+// (Liu et al., "Lost in the Middle", 2023; Hsieh et al., "RULER", 2024, found about half of the claimed length or
+// less).
 func Effective(window int) int { return min(window/2, 200_000) }
 
 // Book says what a price book is and where its figures come from.

@@ -58,8 +58,8 @@ func (c *Catalog) Prices(book string) []Price {
 	return out
 }
 
-// Price finds the row in force for a model at a time, for a prompt of so many tokens (cached ones included). It does not
-// allocate.
+// Price finds the row in force for a model at a time, for a prompt of so many tokens (cached ones included). It does
+// not allocate.
 func (c *Catalog) Price(book, model string, at time.Time, prompt int64) (Price, bool) {
 	rows := c.prices[priceKey{book, model}]
 	for i := range rows {
@@ -70,8 +70,8 @@ func (c *Catalog) Price(book, model string, at time.Time, prompt int64) (Price, 
 	return Price{}, false
 }
 
-// Rate is the price of one unit of a meter. A meter without a rate of its own falls back: cached reads and cache writes to
-// input, reasoning to output. The second result is false when no rate is known at all.
+// Rate is the price of one unit of a meter. A meter without a rate of its own falls back: cached reads and cache writes
+// to input, reasoning to output. The second result is false when no rate is known at all.
 func (p Price) Rate(m money.Meter) (money.Pico, bool) {
 	if r, ok := p.Rates[m]; ok {
 		return r, true
@@ -162,7 +162,8 @@ func (c *Catalog) checkPrice(p Price) error {
 	return nil
 }
 
-// checkRows holds that every date has exactly one base row: what a small prompt pays must never depend on an older date.
+// checkRows holds that every date has exactly one base row: what a small prompt pays must never depend on an older
+// date.
 func checkRows(rows []Price) error {
 	for i, r := range rows {
 		if i > 0 && r.ID == rows[i-1].ID {

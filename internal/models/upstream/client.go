@@ -35,8 +35,8 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Update swaps all endpoints at once. Sends under way go on with the old ones. An endpoint whose base URL stays keeps its
-// connections; those of others are closed once idle. After an error nothing has changed.
+// Update swaps all endpoints at once. Sends under way go on with the old ones. An endpoint whose base URL stays keeps
+// its connections; those of others are closed once idle. After an error nothing has changed.
 func (c *Client) Update(endpoints map[string]Endpoint) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +82,8 @@ func (c *Client) Close() {
 func (c *Client) Stats() *Stats { return c.cfg.Stats }
 
 // Send makes one attempt: it writes the request and returns once the head of the answer is there. Any status is a
-// Reply. Errors are *llm.Error. The body is not safe for concurrent Reads; Close may be called during one.
+// Reply. Errors are *llm.Error. The reply's body is not safe for concurrent Reads; Close may be called during one.
+// w.Body must stay unchanged until Send has returned an error or the reply's body has been read to its end or closed.
 func (c *Client) Send(ctx context.Context, t call.Target, w call.Wire) (*call.Reply, error) {
 	at := whereOf(t)
 	to, ok := (*c.table.Load())[t.Provider]

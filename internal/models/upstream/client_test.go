@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,8 +49,9 @@ func TestRequestBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Body.Close()
-	want := "POST /v1/chat/completions?beta=1 HTTP/1.1\r\nHost: " + strings.TrimSuffix(strings.TrimPrefix(p.url, "http://"), "/v1") +
-		"\r\nUser-Agent: weir\r\nContent-Type: application/json\r\nAccept: text/event-stream\r\nAccept-Encoding: identity\r\n" +
+	host := strings.TrimSuffix(strings.TrimPrefix(p.url, "http://"), "/v1")
+	want := "POST /v1/chat/completions?beta=1 HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: weir\r\n" +
+		"Content-Type: application/json\r\nAccept: text/event-stream\r\nAccept-Encoding: identity\r\n" +
 		"Content-Length: 17\r\nauthorization: Bearer k-123\r\nanthropic-beta: a, b\r\n\r\n" + `{"model":"flash"}`
 	if diff := cmp.Diff(want, <-got); diff != "" {
 		t.Error(diff)
@@ -82,27 +84,31 @@ func TestBothSendersSayTheSame(t *testing.T) {
 }
 
 func TestRequestsRefused(t *testing.T) {
+	field := func(name, value string) call.Wire {
+		return call.Wire{Path: "/a", Header: []call.Field{{Name: name, Value: value}}}
+	}
 	for _, tt := range []struct {
 		name   string
 		wire   call.Wire
 		secret string
 		code   llm.Code
 	}{
-		{"line end in a value", call.Wire{Path: "/a", Header: []call.Field{{Name: "x", Value: "a\r\nX-Evil: 1"}}}, "k", llm.CodeInvalid},
-		{"line feed in a value", call.Wire{Path: "/a", Header: []call.Field{{Name: "x", Value: "a\nb"}}}, "k", llm.CodeInvalid},
-		{"NUL in a value", call.Wire{Path: "/a", Header: []call.Field{{Name: "x", Value: "a\x00"}}}, "k", llm.CodeInvalid},
-		{"line end in a name", call.Wire{Path: "/a", Header: []call.Field{{Name: "x\r\ny", Value: "a"}}}, "k", llm.CodeInvalid},
-		{"empty name", call.Wire{Path: "/a", Header: []call.Field{{Value: "a"}}}, "k", llm.CodeInvalid},
-		{"framing field", call.Wire{Path: "/a", Header: []call.Field{{Name: "Transfer-Encoding", Value: "chunked"}}}, "k", llm.CodeInvalid},
-		{"the credential's field", call.Wire{Path: "/a", Header: []call.Field{{Name: "Authorization", Value: "x"}}}, "k", llm.CodeInvalid},
+		{"line end in a value", field("x", "a\r\nX-Evil: 1"), "k", llm.CodeInvalid},
+		{"line feed in a value", field("x", "a\nb"), "k", llm.CodeInvalid},
+		{"NUL in a value", field("x", "a\x00"), "k", llm.CodeInvalid},
+		{"line end in a name", field("x\r\ny", "a"), "k", llm.CodeInvalid},
+		{"empty name", field("", "a"), "k", llm.CodeInvalid},
+		{"framing field", field("Transfer-Encoding", "chunked"), "k", llm.CodeInvalid},
+		{"the credential's field", field("Authorization", "x"), "k", llm.CodeInvalid},
 		{"line end in the path", call.Wire{Path: "/a HTTP/1.1\r\nX: "}, "k", llm.CodeInvalid},
 		{"path without a slash", call.Wire{Path: "a"}, "k", llm.CodeInvalid},
 		{"line end in the credential", call.Wire{Path: "/a"}, "s3cret\n", llm.CodeUpstream},
 	} {
 		for kind := range makers {
 			t.Run(kind+"/"+tt.name, func(t *testing.T) {
+				auth := Auth{Secret: func() string { return tt.secret }}
 				s := mustMake(t, kind, Config{
-					Endpoints: oneEndpoint(Endpoint{BaseURL: "http://192.0.2.1", Auth: Auth{Secret: func() string { return tt.secret }}}),
+					Endpoints: oneEndpoint(Endpoint{BaseURL: "http://192.0.2.1", Auth: auth}),
 					Dial: func(context.Context, string, string) (net.Conn, error) {
 						t.Error("dialled")
 						return nil, io.EOF
@@ -379,5 +385,47 @@ func TestConcurrentSendsDoNotMix(t *testing.T) {
 		if n := s.Stats().Dials.Load(); n > 5 {
 			t.Errorf("%s: %d dials with 5 connections allowed", kind, n)
 		}
+	}
+}
+
+// TestCancellationsAtAnyMoment ends calls at points spread over their whole course. None of the others may be hurt, no
+// connection may be counted wrongly, no goroutine may stay.
+func TestCancellationsAtAnyMoment(t *testing.T) {
+	p := newPeer(t, func(_ int, c net.Conn, r *bufio.Reader) {
+		for {
+			_, body, ok := takeRequest(r)
+			if !ok {
+				return
+			}
+			_, _ = io.WriteString(c, okHead+"Transfer-Encoding: chunked\r\n\r\n"+chunked(body, "-", body))
+		}
+	})
+	s := lean(t, Endpoint{BaseURL: p.url, MaxConns: 6})
+	var wg sync.WaitGroup
+	for g := range 12 {
+		wg.Go(func() {
+			for i := range 60 {
+				body := fmt.Sprintf("%d/%d/%s", g, i, strings.Repeat("x", (g*i*37)%9000))
+				ctx, cancel := context.WithCancel(context.Background())
+				if i%3 > 0 {
+					time.AfterFunc(time.Duration((g*131+i*977)%3000)*time.Microsecond, cancel)
+				}
+				w := wire(body)
+				r, err := s.Send(ctx, flash, w)
+				got := ""
+				if err == nil {
+					got, err = readAll(r)
+					_ = r.Body.Close()
+				}
+				cancel()
+				if err == nil && got != body+"-"+body || err != nil && !errors.Is(err, context.Canceled) {
+					t.Errorf("call %d/%d got another answer or error: %v", g, i, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if st := s.Stats(); st.Open.Load() != st.Idle.Load() || st.Open.Load() > 6 || st.Open.Load() < 1 {
+		t.Errorf("%d connections open, %d idle, of 6", st.Open.Load(), st.Idle.Load())
 	}
 }

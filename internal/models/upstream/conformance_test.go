@@ -59,7 +59,8 @@ var answerCases = []struct {
 		body: "abc0123456789", reuse: true},
 	{name: "until close", raw: okHead + "\r\nabc", status: 200, body: "abc"},
 	{name: "HTTP/1.0 with length", raw: "HTTP/1.0 200 OK\r\n" + length("abc"), hang: true, status: 200, body: "abc"},
-	{name: "connection close", raw: okHead + "Connection: Close\r\n" + length("abc"), hang: true, status: 200, body: "abc"},
+	{name: "connection close", raw: okHead + "Connection: Close\r\n" + length("abc"), hang: true, status: 200,
+		body: "abc"},
 	{name: "no reason", raw: "HTTP/1.1 200\r\n" + length("abc"), hang: true, status: 200, body: "abc", reuse: true},
 	{name: "error status is a reply", raw: "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\n" + length("slow"),
 		hang: true, status: 429, body: "slow", reuse: true},
@@ -96,8 +97,8 @@ var answerCases = []struct {
 		body: "ab", code: llm.CodeUpstream, cut: true, loose: true},
 	{name: "bad chunk size", raw: okHead + "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nzz\r\nab\r\n", hang: true,
 		status: 200, body: "ab", code: llm.CodeUpstream},
-	{name: "chunk longer than it says", raw: okHead + "Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n", hang: true,
-		status: 200, body: "ab", code: llm.CodeUpstream},
+	{name: "chunk longer than it says", raw: okHead + "Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n",
+		hang: true, status: 200, body: "ab", code: llm.CodeUpstream},
 	{name: "huge chunk size", raw: okHead + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", hang: true,
 		status: 200, code: llm.CodeUpstream},
 	{name: "differing lengths", raw: okHead + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", hang: true,
@@ -163,7 +164,8 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestHeadersArrive(t *testing.T) {
-	p := newPeer(t, answering(okHead+"x-request-id:  r1 \r\nRetry-After: 7\r\nSet-Cookie: a\r\nset-cookie: b\r\n"+length(""), true))
+	fields := "x-request-id:  r1 \r\nRetry-After: 7\r\nSet-Cookie: a\r\nset-cookie: b\r\n"
+	p := newPeer(t, answering(okHead+fields+length(""), true))
 	for kind := range makers {
 		t.Run(kind, func(t *testing.T) {
 			s := mustMake(t, kind, Config{Endpoints: oneEndpoint(Endpoint{BaseURL: p.url})})

@@ -49,7 +49,8 @@ func (w where) timeout(kind timeoutKind, after time.Duration, err error) error {
 		timeoutIdle:    "the answer went silent: nothing more",
 	}[kind]
 	return w.fail(llm.CodeTimeout, fmt.Sprintf("%s within %s (%s timeout)", what, after, kind),
-		fmt.Sprintf("raise providers.%s.timeout.%s in weir.yaml, or give the layer another deployment", w.provider, kind), err)
+		fmt.Sprintf("raise providers.%s.timeout.%s in weir.yaml, or give the layer another deployment", w.provider, kind),
+		err)
 }
 
 // ended is the error after the send's own context has ended.

@@ -20,7 +20,8 @@ func TestParseHead(t *testing.T) {
 		{name: "no fields", head: "HTTP/1.0 599\r\n\r\n", status: 599, header: http.Header{}},
 		{name: "bytes beyond ASCII in a value", head: "HTTP/1.1 200 OK\r\nA: \xc3\xa9\r\n\r\n", status: 200,
 			header: http.Header{"A": {"\xc3\xa9"}}},
-		{name: "tab within a value", head: "HTTP/1.1 200 OK\r\nA: b\tc\r\n\r\n", status: 200, header: http.Header{"A": {"b\tc"}}},
+		{name: "tab within a value", head: "HTTP/1.1 200 OK\r\nA: b\tc\r\n\r\n", status: 200,
+			header: http.Header{"A": {"b\tc"}}},
 		{name: "HTTP/2", head: "HTTP/2.0 200 OK\r\n\r\n", err: "bad status line"},
 		{name: "HTTP/1.2", head: "HTTP/1.2 200 OK\r\n\r\n", err: "bad status line"},
 		{name: "short", head: "HTTP/1.1 20\r\n\r\n", err: "bad status line"},
@@ -29,7 +30,8 @@ func TestParseHead(t *testing.T) {
 		{name: "letters", head: "HTTP/1.1 2x0 OK\r\n\r\n", err: "bad status code"},
 		{name: "099", head: "HTTP/1.1 099 OK\r\n\r\n", err: "status code out of range"},
 		{name: "600", head: "HTTP/1.1 600 OK\r\n\r\n", err: "status code out of range"},
-		{name: "control character in the reason", head: "HTTP/1.1 200 O\x00K\r\n\r\n", err: "control character in the status line"},
+		{name: "control character in the reason", head: "HTTP/1.1 200 O\x00K\r\n\r\n",
+			err: "control character in the status line"},
 		{name: "no colon", head: "HTTP/1.1 200 OK\r\nA\r\n\r\n", err: "bad header name"},
 		{name: "no name", head: "HTTP/1.1 200 OK\r\n: a\r\n\r\n", err: "bad header name"},
 		{name: "blank before the colon", head: "HTTP/1.1 200 OK\r\nA : a\r\n\r\n", err: "bad header name"},
@@ -74,36 +76,44 @@ func TestAppendingToOneFieldLeavesTheNextAlone(t *testing.T) {
 }
 
 func TestFrame(t *testing.T) {
+	type fields = http.Header
 	for _, tt := range []struct {
 		name   string
 		status int
 		minor  int
-		header http.Header
+		header fields
 		want   framing
 		err    string
 	}{
-		{"length", 200, 1, http.Header{"Content-Length": {"12"}}, framing{bodyLength, 12, true}, ""},
-		{"length 0", 200, 1, http.Header{"Content-Length": {"0"}}, framing{bodyNone, 0, true}, ""},
-		{"largest length", 200, 1, http.Header{"Content-Length": {"9223372036854775807"}}, framing{bodyLength, math.MaxInt64, true}, ""},
-		{"too large", 200, 1, http.Header{"Content-Length": {"9223372036854775808"}}, framing{}, "bad length"},
-		{"empty length", 200, 1, http.Header{"Content-Length": {""}}, framing{}, "bad length"},
-		{"signed length", 200, 1, http.Header{"Content-Length": {"+1"}}, framing{}, "bad length"},
-		{"list of lengths", 200, 1, http.Header{"Content-Length": {"1, 1"}}, framing{}, "bad length"},
-		{"equal lengths", 200, 1, http.Header{"Content-Length": {"7", "7"}}, framing{bodyLength, 7, true}, ""},
-		{"differing lengths", 200, 1, http.Header{"Content-Length": {"7", "8"}}, framing{}, "differing lengths"},
-		{"chunked", 200, 1, http.Header{"Transfer-Encoding": {"CHUNKED"}}, framing{bodyChunked, 0, true}, ""},
-		{"chunked twice", 200, 1, http.Header{"Transfer-Encoding": {"chunked", "chunked"}}, framing{}, "an unknown transfer coding"},
-		{"identity", 200, 1, http.Header{"Transfer-Encoding": {"identity"}}, framing{}, "an unknown transfer coding"},
-		{"chunked in HTTP/1.0", 200, 0, http.Header{"Transfer-Encoding": {"chunked"}}, framing{}, "a transfer coding in HTTP/1.0"},
-		{"both", 200, 1, http.Header{"Transfer-Encoding": {"chunked"}, "Content-Length": {"1"}}, framing{}, "both a length and a transfer coding"},
-		{"framing in a trailer", 200, 1, http.Header{"Trailer": {"X, content-length"}}, framing{}, "a trailer that would change the framing"},
+		{"length", 200, 1, fields{"Content-Length": {"12"}}, framing{bodyLength, 12, true}, ""},
+		{"length 0", 200, 1, fields{"Content-Length": {"0"}}, framing{bodyNone, 0, true}, ""},
+		{"largest length", 200, 1, fields{"Content-Length": {"9223372036854775807"}},
+			framing{bodyLength, math.MaxInt64, true}, ""},
+		{"too large", 200, 1, fields{"Content-Length": {"9223372036854775808"}}, framing{}, "bad length"},
+		{"empty length", 200, 1, fields{"Content-Length": {""}}, framing{}, "bad length"},
+		{"signed length", 200, 1, fields{"Content-Length": {"+1"}}, framing{}, "bad length"},
+		{"list of lengths", 200, 1, fields{"Content-Length": {"1, 1"}}, framing{}, "bad length"},
+		{"equal lengths", 200, 1, fields{"Content-Length": {"7", "7"}}, framing{bodyLength, 7, true}, ""},
+		{"differing lengths", 200, 1, fields{"Content-Length": {"7", "8"}}, framing{}, "differing lengths"},
+		{"chunked", 200, 1, fields{"Transfer-Encoding": {"CHUNKED"}}, framing{bodyChunked, 0, true}, ""},
+		{"chunked twice", 200, 1, fields{"Transfer-Encoding": {"chunked", "chunked"}}, framing{},
+			"an unknown transfer coding"},
+		{"identity", 200, 1, fields{"Transfer-Encoding": {"identity"}}, framing{},
+			"an unknown transfer coding"},
+		{"chunked in HTTP/1.0", 200, 0, fields{"Transfer-Encoding": {"chunked"}}, framing{},
+			"a transfer coding in HTTP/1.0"},
+		{"both", 200, 1, fields{"Transfer-Encoding": {"chunked"}, "Content-Length": {"1"}}, framing{},
+			"both a length and a transfer coding"},
+		{"framing in a trailer", 200, 1, fields{"Trailer": {"X, content-length"}}, framing{},
+			"a trailer that would change the framing"},
 		{"neither", 200, 1, nil, framing{bodyToClose, 0, false}, ""},
-		{"close", 200, 1, http.Header{"Content-Length": {"1"}, "Connection": {"x, Close"}}, framing{bodyLength, 1, false}, ""},
-		{"HTTP/1.0", 200, 0, http.Header{"Content-Length": {"1"}}, framing{bodyLength, 1, false}, ""},
+		{"close", 200, 1, fields{"Content-Length": {"1"}, "Connection": {"x, Close"}}, framing{bodyLength, 1, false},
+			""},
+		{"HTTP/1.0", 200, 0, fields{"Content-Length": {"1"}}, framing{bodyLength, 1, false}, ""},
 		{"204", 204, 1, nil, framing{bodyNone, 0, true}, ""},
-		{"204 with a length", 204, 1, http.Header{"Content-Length": {"5"}}, framing{bodyNone, 0, false}, ""},
-		{"204 chunked", 204, 1, http.Header{"Transfer-Encoding": {"chunked"}}, framing{bodyNone, 0, false}, ""},
-		{"304 with a length", 304, 1, http.Header{"Content-Length": {"5"}}, framing{bodyNone, 0, true}, ""},
+		{"204 with a length", 204, 1, fields{"Content-Length": {"5"}}, framing{bodyNone, 0, false}, ""},
+		{"204 chunked", 204, 1, fields{"Transfer-Encoding": {"chunked"}}, framing{bodyNone, 0, false}, ""},
+		{"304 with a length", 304, 1, fields{"Content-Length": {"5"}}, framing{bodyNone, 0, true}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := answerHead{tt.status, tt.minor, tt.header}.frame()

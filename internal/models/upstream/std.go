@@ -144,7 +144,8 @@ func (s *Std) Send(ctx context.Context, t call.Target, w call.Wire) (*call.Reply
 	// The clock runs for the connection first, then, once it is there, for the first byte.
 	b.timer = time.AfterFunc(to.Connect, b.expire)
 	b.kind.Store(timeoutConnect)
-	req, err := to.request(httptrace.WithClientTrace(inner, b.trace()), w, credential)
+	b.sent.left = append([][]byte(nil), w.Body...)
+	req, err := to.request(httptrace.WithClientTrace(inner, b.trace()), w, credential, &b.sent)
 	if err != nil {
 		b.end()
 		return nil, at.broken(ctx, to.endpoint, "write request to", timeoutTTFT, protocolError(err.Error()))
@@ -161,16 +162,14 @@ func (s *Std) Send(ctx context.Context, t call.Target, w call.Wire) (*call.Reply
 }
 
 // request makes the request. POST without GetBody or an idempotency key is never repeated by net/http.
-func (ep *endpoint) request(ctx context.Context, w call.Wire, credential string) (*http.Request, error) {
+func (ep *endpoint) request(ctx context.Context, w call.Wire, credential string, body *pieces) (*http.Request, error) {
 	scheme := map[bool]string{false: "http://", true: "https://"}[ep.https]
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, scheme+ep.host+ep.path+w.Path, nil)
 	if err != nil {
 		return nil, err
 	}
 	if size := w.Size(); size > 0 {
-		pieces := net.Buffers(append([][]byte(nil), w.Body...))
-		req.ContentLength = int64(size)
-		req.Body = io.NopCloser(&pieces)
+		req.ContentLength, req.Body = int64(size), body
 	}
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Content-Type", "application/json")
@@ -185,6 +184,39 @@ func (ep *endpoint) request(ctx context.Context, w call.Wire, credential string)
 	return req, nil
 }
 
+// pieces reads a request's body. net/http may still read when the answer is over already; after Close it finds nothing,
+// so that the caller may use the bytes again.
+type pieces struct {
+	mu     sync.Mutex
+	left   [][]byte
+	closed bool
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	for len(p.left) > 0 {
+		n := copy(b, p.left[0])
+		if p.left[0] = p.left[0][n:]; len(p.left[0]) == 0 {
+			p.left = p.left[1:]
+		}
+		if n > 0 || len(b) == 0 {
+			return n, nil
+		}
+	}
+	return 0, io.EOF
+}
+
+func (p *pieces) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left, p.closed = nil, true
+	return nil
+}
+
 // stdBody is an answer's body under the idle timeout.
 type stdBody struct {
 	ctx    context.Context // of the send
@@ -196,6 +228,7 @@ type stdBody struct {
 	kind   atomic.Value // timeoutKind that runs
 	by     atomic.Int64 // end of the TTFT timeout, in Unix nanoseconds
 	timer  *time.Timer
+	sent   pieces
 	body   io.ReadCloser
 	begun  bool
 	err    error
@@ -275,6 +308,7 @@ func (b *stdBody) Read(p []byte) (int, error) {
 func (b *stdBody) end() {
 	b.timer.Stop()
 	b.cancel(nil)
+	_ = b.sent.Close()
 }
 
 // Close ends the request when the body has not been read to its end.

@@ -1,23 +1,26 @@
 // Package compress makes the brief that may go upward in place of raw history. Its first form is extractive: it picks
 // sentences and rows of the source by their bearing on the question, word for word, in order, with no model.
 //
-// What stays verbatim: system text, tools, format, sampling, the question of the last user turn with its images, and the
-// last exchange of an open tool loop. What is compressed into one text block: earlier turns, tool results outside an
-// open loop, and long documents that stand beside the question. Reasoning blocks are left out on purpose: another model
-// cannot read their signatures.
+// What stays verbatim: system text, tools, format, sampling, the question of the last user turn with its images,
+// and the last exchange of an open tool loop. What is compressed into one text block: earlier turns, tool results
+// outside an open loop, and long documents that stand beside the question. Reasoning blocks are left out on
+// purpose: another model cannot read their signatures.
 //
-// What "pinned" means, so that fidelity is honest. A pinned fact must be found in the brief, or no brief is made. Pinned
-// are:
+// What "pinned" means, so that fidelity is honest. A pinned fact must be found in the brief, or no brief is made.
+// Pinned are:
 //
 //   - every negated obligation (must not, shall not, never, unless, not ... until, and their like) in a turn of the
-//     conversation, whatever the question is;
-//   - every amount, date, id and negated obligation in a sentence or row that is on topic: one that the extraction kept,
-//     or one of the best-scoring rows (8 to 64, a fiftieth of the target in tokens) that share a rare word with the
-//     question or the failure. A word is rare when at most one row in twenty, or eight rows, hold it.
+//     conversation, whatever the question is; a text of more than 600 tokens in a turn counts as a document;
+//   - every amount, date, id and negated obligation in a sentence or row that is on topic: one that the extraction
+//     kept, or one of the best-scoring rows (8 to 64, a fiftieth of the target in tokens) that share a rare word with
+//     the question or the failure. A word is rare when at most one row in twenty, or eight rows, hold it.
 //
-// Facts of other rows are not pinned: a ledger of ten thousand amounts asked about one order would not compress at all.
-// A source short enough to be passed on whole pins everything. Conversely every number, date, amount and id in the brief
-// must occur in the source. Both texts are hashed.
+// Facts of other rows are not pinned: a ledger of ten thousand amounts asked about one order would not compress at
+// all. A source short enough to be passed on whole pins everything. Conversely every number, date, amount and id in
+// the brief must occur in the source. Both texts are hashed.
+//
+// A rejected answer that is carried counts as source and is labelled as what it is. Tokens are counted without the
+// header line, which is the same in every brief.
 //
 // It asks no model, holds no state and is deterministic; its cost is linear in the source up to sorting.
 package compress
@@ -31,10 +34,14 @@ import (
 
 // Options steer one extraction. The zero value is ready to use.
 type Options struct {
-	Failure string           // what the lower layer's checks said, "" = none; part of the query and shown beside the question
-	Answer  string           // the lower layer's rejected answer, "" = not carried; treated as a piece of the source
-	Target  int              // tokens aimed at for history and documents; 0 = a quarter of the source, at least 400
-	Tokens  func(string) int // token estimator, nil = a quarter of the bytes, rounded up
+	// Failure is what the lower layer's checks said, "" = none. It is part of the query and shown before the question.
+	Failure string
+	// Answer is the lower layer's rejected answer, "" = not carried. It is treated as a piece of the source.
+	Answer string
+	// Target is how many tokens history and documents should have; 0 = a quarter of the source, at least 400.
+	Target int
+	// Tokens estimates a text's tokens; nil = a quarter of its bytes, rounded up.
+	Tokens func(string) int
 }
 
 const (
@@ -60,9 +67,9 @@ func (o Options) target(source int) int {
 	return max(source/4, leastTarget)
 }
 
-// Extract compresses what may be compressed of req and returns the checked brief. req is not changed; the brief shares
-// its tools and media. The error is an *llm.Error: validation_exhausted when there is no user turn to brief, or when the
-// fidelity check fails.
+// Extract compresses what may be compressed of req and returns the checked brief. req is not changed; the brief
+// shares its tools and media. The error is an *llm.Error: validation_exhausted when there is no user turn to brief,
+// or when the fidelity check fails.
 func Extract(req *llm.Request, o Options) (call.Brief, error) {
 	f, err := frameOf(req, o)
 	if err != nil {
@@ -84,8 +91,8 @@ func Extract(req *llm.Request, o Options) (call.Brief, error) {
 	return f.seal(source, body, pins, o)
 }
 
-// extract picks what the target has room for. Pinned facts that the pick lacks are added; when that overshoots, the pick
-// is made once more with that much less room.
+// extract picks what the target has room for. Pinned facts that the pick lacks are added; when that overshoots, the
+// pick is made once more with that much less room.
 func (f *frame) extract(target int, o Options) (body string, pins []pin) {
 	units := split(f.pieces)
 	r := rank(units, f.query)

@@ -111,7 +111,8 @@ func TestLongHistoryKeepsWhatTheQuestionNeeds(t *testing.T) {
 	req := &llm.Request{Messages: []llm.Message{
 		say(llm.User, "Never release payments above EUR 50,000 without two approvals."),
 		say(llm.Assistant, filler(40)),
-		say(llm.User, filler(60)+"Invoice INV-402 from Acme is for $18,400.50 and was received on March 3, 2026. "+filler(60)),
+		say(llm.User,
+			filler(60)+"Invoice INV-402 from Acme is for $18,400.50 and was received on March 3, 2026. "+filler(60)),
 		say(llm.Assistant, "I have read it."),
 		say(llm.User, "Has Invoice INV-402 been approved?"),
 	}}
@@ -123,7 +124,9 @@ func TestLongHistoryKeepsWhatTheQuestionNeeds(t *testing.T) {
 	if f.BriefTokens*3 > f.SourceTokens {
 		t.Errorf("%d tokens of %d, want a third at most", f.BriefTokens, f.SourceTokens)
 	}
-	for _, want := range []string{"Never release payments above EUR 50,000 without two approvals.", "$18,400.50", "March 3, 2026"} {
+	for _, want := range []string{
+		"Never release payments above EUR 50,000 without two approvals.", "$18,400.50", "March 3, 2026",
+	} {
 		if !strings.Contains(b.Text(), want) {
 			t.Errorf("lost %q in\n%s", want, b.Text())
 		}
@@ -136,9 +139,10 @@ func TestLongHistoryKeepsWhatTheQuestionNeeds(t *testing.T) {
 
 func TestObligationSurvivesATinyTarget(t *testing.T) {
 	req := &llm.Request{Messages: []llm.Message{
-		say(llm.User, "You must not contact the supplier until legal has signed. "+strings.Repeat("Thanks for the help so far. ", 60)),
+		say(llm.User,
+			"You must not contact the supplier until legal has signed. "+strings.Repeat("Thanks for the help so far. ", 60)),
 		say(llm.Assistant, filler(60)),
-		say(llm.User, "What colour is the railing?"),
+		say(llm.User, "Which colour does the crew paint the railing?"),
 	}}
 	b, err := Extract(req, Options{Target: 30})
 	if err != nil {
@@ -274,8 +278,23 @@ func TestRejectedAnswerTravels(t *testing.T) {
 	}
 }
 
+func TestShortQuestionLeansOnTheTurnBefore(t *testing.T) {
+	req := &llm.Request{Messages: []llm.Message{
+		say(llm.User, filler(80)+"The crane in Bremen costs EUR 9,100.\n\n"+filler(80)),
+		say(llm.User, "How much is the crane?"), say(llm.Assistant, "Let me look."), say(llm.User, "Go on."),
+	}}
+	b, err := Extract(req, Options{Target: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.Text(), "EUR 9,100") {
+		t.Errorf("lost what the turn before asked for:\n%s", b.Text())
+	}
+}
+
 func TestTwiceIsTheSame(t *testing.T) {
-	req := &llm.Request{Messages: []llm.Message{say(llm.User, filler(300), "On which watch was the harbour calm, 17 or 18?")}}
+	req := &llm.Request{Messages: []llm.Message{say(llm.User, filler(300),
+		"On which watch was the harbour calm, 17 or 18?")}}
 	first, err := Extract(req, Options{})
 	if err != nil {
 		t.Fatal(err)

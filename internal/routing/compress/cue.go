@@ -21,9 +21,12 @@ var cueWords = []struct {
 	word string
 	kind cue
 }{
-	{" when ", cueTime}, {" what year ", cueTime}, {" which year ", cueTime}, {" what date ", cueTime}, {" due date ", cueTime},
-	{" deadline ", cueTime}, {" wann ", cueTime}, {" how many ", cueNumber}, {" how much ", cueNumber}, {" how old ", cueNumber},
-	{" how long ", cueNumber}, {" amount ", cueNumber}, {" total ", cueNumber}, {" price ", cueNumber}, {" wie viel ", cueNumber},
+	{" when ", cueTime}, {" what year ", cueTime}, {" which year ", cueTime}, {" what date ", cueTime}, {" due date ",
+		cueTime},
+	{" deadline ", cueTime}, {" wann ", cueTime}, {" how many ", cueNumber}, {" how much ", cueNumber}, {" how old ",
+		cueNumber},
+	{" how long ", cueNumber}, {" amount ", cueNumber}, {" total ", cueNumber}, {" price ", cueNumber}, {" wie viel ",
+		cueNumber},
 	{" wie viele ", cueNumber}, {" who ", cueName}, {" who's ", cueName}, {" whom ", cueName}, {" where ", cueName},
 	{" wer ", cueName}, {" wo ", cueName}, {" wen ", cueName},
 }
@@ -84,7 +87,8 @@ func hasYear(s string) bool {
 func numberWord(s string) bool {
 	for _, w := range strings.Fields(s) {
 		switch strings.ToLower(strings.Trim(w, ".,;:()")) {
-		case "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "hundred", "thousand",
+		case "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "hundred",
+			"thousand",
 			"million", "billion", "dozen":
 			return true
 		}

@@ -83,7 +83,7 @@ func wordAt(s string, i int) bool {
 
 // joiner reports whether r may stand inside an id, number or date.
 func joiner(r rune) bool {
-	return r == '-' || r == '.' || r == ',' || r == '/' || r == ':' || r == '@' || r == '+' || r == '\u2011' || r == '\u2010'
+	return strings.ContainsRune("-.,/:@+\u2010\u2011", r)
 }
 
 // classify says what an atom is, taking in the signs and words beside it that belong to it.
@@ -205,7 +205,8 @@ func upper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // currencies are codes and words that make a number beside them an amount.
 var currencies = map[string]bool{
-	"usd": true, "eur": true, "gbp": true, "chf": true, "jpy": true, "cny": true, "inr": true, "cad": true, "aud": true, "sek": true,
+	"usd": true, "eur": true, "gbp": true, "chf": true, "jpy": true, "cny": true, "inr": true, "cad": true,
+	"aud": true, "sek": true,
 	"nok": true, "dkk": true, "pln": true, "euro": true, "euros": true, "dollar": true, "dollars": true, "cents": true,
 	"pounds": true, "percent": true,
 }
@@ -258,7 +259,8 @@ func month(w string) bool {
 }
 
 var monthNames = map[string]bool{
-	"january": true, "february": true, "march": true, "april": true, "june": true, "july": true, "august": true, "sept": true,
+	"january": true, "february": true, "march": true, "april": true, "june": true, "july": true, "august": true,
+	"sept":      true,
 	"september": true, "october": true, "november": true, "december": true, "januar": true, "februar": true, "märz": true,
 	"juni": true, "juli": true, "oktober": true, "dezember": true,
 }
@@ -294,8 +296,9 @@ func withYear(s string, end int) int {
 
 // numbered are words that make the number after them an id.
 var numbered = map[string]bool{
-	"invoice": true, "order": true, "po": true, "ticket": true, "case": true, "contract": true, "account": true, "customer": true,
-	"vendor": true, "supplier": true, "policy": true, "claim": true, "no": true, "nr": true, "number": true, "id": true,
+	"invoice": true, "order": true, "po": true, "ticket": true, "case": true, "contract": true, "account": true,
+	"customer": true,
+	"vendor":   true, "supplier": true, "policy": true, "claim": true, "no": true, "nr": true, "number": true, "id": true,
 	"rechnung": true, "bestellung": true, "auftrag": true, "article": true, "section": true, "clause": true, "item": true,
 }
 
@@ -347,7 +350,8 @@ var negations = []string{
 }
 
 // marks are blanked before negations are looked for.
-var marks = strings.NewReplacer("’", "'", ".", " ", ",", " ", ";", " ", ":", " ", "!", " ", "?", " ", "*", " ", "\"", " ")
+var marks = strings.NewReplacer("’", "'", ".", " ", ",", " ", ";", " ", ":", " ", "!", " ", "?", " ", "*", " ",
+	"\"", " ")
 
 // forbids reports whether a sentence states what must not be, or not before something else. orders says that the
 // sentence is the user's own, where "do not" is an order.

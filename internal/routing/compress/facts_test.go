@@ -132,15 +132,16 @@ func TestCueOf(t *testing.T) {
 	}
 }
 
-// FuzzExtract holds the promises of a brief on any text: no panic, fidelity passed and honest, question verbatim, every
-// kept word from the source.
+// FuzzExtract holds the promises of a brief on any text: no panic, fidelity passed and honest, question verbatim,
+// every kept word from the source.
 func FuzzExtract(f *testing.F) {
 	f.Add("INV-402 must not be paid. "+filler(30), "Noted, $5.", "Is INV-402 paid?", 0)
 	f.Add(`[{"a":1},{"a":2}]`+strings.Repeat(`,{"id":"PO-1234567"}`, 200), "x", "PO-1234567?", 50)
 	f.Add(strings.Repeat("a;b;c;d 5 May 2026\n", 300), "", "when", 1)
 	f.Add("DE89 3704 0044 0532 0130 00 "+strings.Repeat("\xff\xfe never ", 400), "é", "until not", 20)
 	f.Fuzz(func(t *testing.T, history, reply, question string, target int) {
-		req := &llm.Request{Messages: []llm.Message{say(llm.User, history), say(llm.Assistant, reply), say(llm.User, question)}}
+		req := &llm.Request{Messages: []llm.Message{say(llm.User, history), say(llm.Assistant, reply), say(llm.User,
+			question)}}
 		b, err := Extract(req, Options{Target: target % 5000, Failure: "check x"})
 		if err != nil {
 			t.Fatalf("an extractive brief failed its own check: %v", err)

@@ -52,8 +52,28 @@ func frameOf(req *llm.Request, o Options) (*frame, error) {
 	if o.Answer != "" {
 		f.pieces = append(f.pieces, piece{label: "rejected attempt", text: o.Answer, turn: o.tokens(o.Answer) <= longPart})
 	}
-	f.query = strings.TrimSpace(plainText(f.ask) + "\n" + o.Failure)
+	f.query = f.queryFor(o)
 	return f, nil
+}
+
+// fewWords is how many words, stop words aside, a question must have to stand by itself.
+const fewWords = 3
+
+// queryFor is what the source is searched for: the question and the failure. A question like "And when?" leans on the
+// user's turn before it, which is then added.
+func (f *frame) queryFor(o Options) string {
+	query := plainText(f.ask) + "\n" + o.Failure
+	n := 0
+	words(plainText(f.ask), func(string) { n++ })
+	if n >= fewWords {
+		return query
+	}
+	for i := len(f.pieces) - 1; i >= 0; i-- {
+		if f.pieces[i].user && f.pieces[i].turn {
+			return query + "\n" + f.pieces[i].text
+		}
+	}
+	return query
 }
 
 // tailStart is the index of the first message that must stay verbatim after the question: the assistant turn of the
@@ -185,9 +205,9 @@ func (f *frame) takeAsk(parts []llm.Part, o Options) {
 // edge is how long, in tokens, a first or last paragraph may be to count as the question around a document.
 const edge = 200
 
-// parted splits one long text into a document and the question around it: its first and last paragraphs when they are
-// short, else the whole text is the question. Either may hold the instructions, so both stay: a paragraph of the document
-// that is kept too many costs little, an instruction lost costs the answer.
+// parted splits one long text into a document and the question around it: its first and last paragraphs when they
+// are short, else the whole text is the question. Either may hold the instructions, so both stay: a paragraph of
+// the document that is kept too many costs little, an instruction lost costs the answer.
 func parted(text string, o Options) (doc, ask string) {
 	paras := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n")
 	first, last := 0, len(paras)

@@ -53,8 +53,8 @@ func (r nqRow) passage(i int) string {
 	return fmt.Sprintf("Document [%d](Title: %s) %s", i, r.Ctxs[0].Title, r.Ctxs[0].Text)
 }
 
-// contexts builds, for each of the first n questions, a context of size passages: the gold one at a moving place among
-// the hardest distractors, which are the other rows' passages that BM25 rates highest for the question.
+// contexts builds, for each of the first n questions, a context of size passages: the gold one at a moving place
+// among the hardest distractors, which are the other rows' passages that BM25 rates highest for the question.
 func contexts(rows []nqRow, n, size int) []*llm.Request {
 	x := newIndex(len(rows))
 	for _, r := range rows {
@@ -89,8 +89,8 @@ func contexts(rows []nqRow, n, size int) []*llm.Request {
 	return out
 }
 
-// survival compresses each context by a factor and returns the share of questions one of whose answers is still there,
-// with the compression reached.
+// survival compresses each context by a factor and returns the share of questions one of whose answers is still
+// there, with the compression reached.
 func survival(t testing.TB, rows []nqRow, reqs []*llm.Request, factor int) (share, reached float64) {
 	t.Helper()
 	alive, src, out := 0, 0, 0
@@ -103,8 +103,6 @@ func survival(t testing.TB, rows []nqRow, reqs []*llm.Request, factor int) (shar
 		text := normal(b.Text())
 		if slices.ContainsFunc(rows[i].Answers, func(a string) bool { return strings.Contains(text, normal(a)) }) {
 			alive++
-		} else if os.Getenv("WEIR_DUMP") != "" {
-			t.Logf("lost: %s -> %v\n   %s", rows[i].Question, rows[i].Answers, rows[i].passage(0))
 		}
 		f := b.Fidelity()
 		src, out = src+f.SourceTokens, out+f.BriefTokens

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// BM25 with its usual constants, and how the parts of a unit's score weigh. The weights were set on question answering
-// over twenty passages; see the measuring test.
+// BM25 with its usual constants, and how the parts of a unit's score weigh. The weights were set on question
+// answering over twenty passages; see the measuring test.
 const (
 	bmK, bmB   = 1.2, 0.75
 	passageW   = 1.5  // of the paragraph's own score
@@ -140,7 +140,7 @@ func bm25(docs [][]int32, df []int32, q map[int32]bool) []float64 {
 	return out
 }
 
-// combine joins the parts of a score, each brought to 0..1.
+// combine joins the parts of a score, each brought to 0..1. A row of data has its own score only.
 func (r *ranking) combine(units []unit, passage []float64, kind cue) {
 	topOwn, topPassage := 0.0, 0.0
 	for i := range units {
@@ -151,6 +151,10 @@ func (r *ranking) combine(units []unit, passage []float64, kind cue) {
 		pieces += units[n-1].piece
 	}
 	for i, u := range units {
+		if u.row {
+			r.score[i] = (1 + passageW) * ratio(r.own[i], topOwn)
+			continue
+		}
 		about := ratio(passage[i], topPassage)
 		s := passageW * about
 		if about > 0 && kind.answers(u.text) {
@@ -209,10 +213,14 @@ func (r *ranking) topic(n int) []int {
 	return out
 }
 
-// pick chooses units within a budget of tokens by maximal marginal relevance and returns them in order of place.
-// Repeats of a unit already chosen are left out.
+// pick chooses units within a budget of tokens by maximal marginal relevance and returns them in order of place, with
+// the heads of the tables that they are of. Repeats of a unit already chosen are left out, and so are rows of data that
+// have no word of the query, unless nothing has one.
 func (r *ranking) pick(units []unit, budget int, o Options) []int {
 	order := r.order(r.score)
+	if slices.Max(r.own) > 0 {
+		order = slices.DeleteFunc(order, func(i int) bool { return units[i].row && r.own[i] == 0 })
+	}
 	var kept []int
 	seen := map[string]bool{}
 	left := budget
@@ -256,8 +264,18 @@ func (r *ranking) pick(units []unit, budget int, o Options) []int {
 			take(i)
 		}
 	}
+	return withHeads(units, kept)
+}
+
+// withHeads adds the heads of the tables whose rows are kept and sorts the units by place.
+func withHeads(units []unit, kept []int) []int {
+	for _, i := range kept {
+		if h := units[i].head; h >= 0 {
+			kept = append(kept, h)
+		}
+	}
 	slices.Sort(kept)
-	return kept
+	return slices.Compact(kept)
 }
 
 func (r *ranking) gain(i int, near []float64) float64 {

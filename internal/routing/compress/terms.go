@@ -53,11 +53,14 @@ func stem(w string) string {
 	return w
 }
 
-var stopWords = stopSet(`a an and are as at be been but by can could did do does for from had has have he her hers him his how i if in into is
- it its just me my no nor not of on or our out she should so some such than that the their them then there these they this those to too
- up was we were what when where which while who whom whos why will with would you your
- der die das und ist ein eine einer den dem des im in zu von mit auf für nicht es sich auch als am an er sie wir ihr was wann wer wie wo
- le la les un une des et est de du en que qui dans pour pas sur au aux ce il elle el los las y es por con para una lo se`)
+var stopWords = stopSet(`
+a an and are as at be been but by can could did do does for from had has have he her hers him his how i if in
+into is it its just me my no nor not of on or our out she should so some such than that the their them then
+there these they this those to too up was we were what when where which while who whom whos why will with
+would you your der die das und ist ein eine einer den dem des im in zu von mit auf für nicht es sich auch als
+am an er sie wir ihr was wann wer wie wo le la les un une des et est de du en que qui dans pour pas sur au aux
+ce il elle el los las y es por con para una lo se
+`)
 
 func stopSet(list string) map[string]bool {
 	m := map[string]bool{}

@@ -12,6 +12,8 @@ type unit struct {
 	passage int // running number of its paragraph
 	text    string
 	line    bool // begins a line
+	row     bool // a row of data: it stands for itself, its neighbours say nothing of it
+	head    int  // rows of a table: the unit that names its columns, as an index; -1 = none
 	turn    bool // of a turn of the conversation
 	user    bool // said by the user
 }
@@ -26,27 +28,49 @@ func split(pieces []piece) []unit {
 	var out []unit
 	passage := 0
 	for i, p := range pieces {
-		inPassage := 0
-		for _, line := range strings.Split(p.text, "\n") {
+		inPassage, head := 0, -1
+		lines := strings.Split(p.text, "\n")
+		for n, line := range lines {
 			if strings.TrimSpace(line) == "" {
 				passage++
-				inPassage = 0
+				inPassage, head = 0, -1
 				continue
 			}
-			first := true
-			for _, s := range cutLine(line) {
+			row := rowLike(line)
+			if row && n+1 < len(lines) && headsTable(line, lines[n+1]) {
+				head = len(out)
+			} else if !row {
+				head = -1
+			}
+			for k, s := range cutLine(line) {
 				if inPassage == passageSize {
 					passage++
 					inPassage = 0
 				}
-				out = append(out, unit{piece: i, passage: passage, text: s, line: first, turn: p.turn, user: p.user})
+				u := unit{piece: i, passage: passage, text: s, line: k == 0, row: row, head: head, turn: p.turn, user: p.user}
+				if head == len(out) {
+					u.head = -1
+				}
+				out = append(out, u)
 				inPassage++
-				first = false
 			}
 		}
 		passage++
 	}
 	return out
+}
+
+// headsTable reports whether a row names the columns of the row after it: no digits, as many separators.
+func headsTable(row, next string) bool {
+	if strings.ContainsAny(row, "0123456789{}[]<>") || !strings.ContainsAny(row, "|;,\t") {
+		return false
+	}
+	for _, sep := range []string{"|", "\t", ";", ","} {
+		if n := strings.Count(row, sep); n > 0 {
+			return strings.Count(next, sep) == n
+		}
+	}
+	return false
 }
 
 // cutLine cuts a line into rows if it is data, else into sentences; over-long ones are cut at spaces.
@@ -160,12 +184,15 @@ var beforeNumber = map[string]bool{"no": true, "nr": true, "fig": true, "art": t
 
 // abbreviated reports whether a text that a point follows ends in an abbreviation, an initial or a list number.
 func abbreviated(s string, number bool) bool {
-	word := s[strings.LastIndexByte(s, ' ')+1:]
-	word = strings.TrimLeft(word, `("'[`)
+	at := strings.LastIndexByte(s, ' ') + 1
+	word := strings.TrimLeft(s[at:], `("'[`)
 	if len(word) == 1 && unicode.IsUpper(rune(word[0])) {
 		return true
 	}
 	if len(word) == len(strings.TrimSpace(s)) && len(word) <= 3 && strings.Trim(word, "0123456789") == "" {
+		return true
+	}
+	if allDigits(word) && len(word) <= 3 && numbered[wordBefore(s, at)] { // "Section 3. The buyer ..."
 		return true
 	}
 	word = strings.ToLower(word)

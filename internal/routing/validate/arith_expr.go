@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// expr is one side of an equation: numbers, operators and parentheses only, and the words that stood with its numbers.
+// expr is one side of an equation: numbers, operators and parentheses only, and the words that stood with its
+// numbers.
 type expr struct {
 	toks  []token
 	units []string // unit words, in order, singular

@@ -9,7 +9,8 @@ const maxUnits = 5
 var (
 	// magnitudes multiply the number before them, or leave a remainder beside it.
 	magnitudes = set("hundred", "thousand", "million", "billion", "trillion", "dozen", "k", "half", "halves", "third",
-		"thirds", "quarters", "fourths", "fifths", "tenths", "hundreds", "thousands", "millions", "billions", "dozens", "squared",
+		"thirds", "quarters", "fourths", "fifths", "tenths", "hundreds", "thousands", "millions", "billions", "dozens",
+		"squared",
 		"cubed", "factorial", "remainder", "rem", "mod", "modulo", "st", "nd", "rd", "th", "power")
 	// heads relate what follows them to something before; with "of", "to" and "by" that depends on the word before them.
 	heads = set("than", "half", "twice", "thrice", "double", "triple", "over", "percent", "dozen", "root", "divided",
@@ -17,7 +18,8 @@ var (
 	// factors before "by" apply what follows to something before.
 	factors = set("divide", "divided", "divides", "dividing", "multiply", "multiplied", "multiplies", "multiplying")
 	// shares before "of" take a part of what follows.
-	shares = set("half", "third", "thirds", "quarter", "quarters", "fourth", "fourths", "fifth", "fifths", "sixth", "sixths",
+	shares = set("half", "third", "thirds", "quarter", "quarters", "fourth", "fourths", "fifth", "fifths", "sixth",
+		"sixths",
 		"seventh", "eighth", "eighths", "ninth", "tenth", "tenths", "percent", "percentage", "rest", "out", "square", "twice")
 	// labels stand before a number that only names something.
 	labels = set("step", "day", "part", "week", "month", "year", "case", "question", "option", "item", "problem", "round")
@@ -51,8 +53,8 @@ func leftOf(toks []token, k int) (expr, bool) {
 	return e, true
 }
 
-// related reports whether the word at i ties the expression that follows it to something before, so that the expression
-// alone is not what the equation is about.
+// related reports whether the word at i ties the expression that follows it to something before, so that the
+// expression alone is not what the equation is about.
 func related(toks []token, i int) bool {
 	w := toks[i].word
 	if (w == "of" || w == "to") && i > 0 {
@@ -197,11 +199,14 @@ func wordsOnly(toks []token, i int) bool {
 	return true
 }
 
+// bounds reports whether no expression reaches over a token of this kind.
+func bounds(k tokenKind) bool { return k == tBreak || k == tEq || k == tOdd }
+
 // rightOf lists the readings of what follows the equals sign at k: each prefix that is complete, shortest first
 // ("= 13 - 4" is 13, or 9). None: it does not begin with a number that is understood.
 func rightOf(toks []token, k int) []expr {
 	end := k + 1
-	for end < len(toks) && end-k <= maxStatement && toks[end].kind != tBreak && toks[end].kind != tEq && toks[end].kind != tOdd {
+	for end < len(toks) && end-k <= maxStatement && !bounds(toks[end].kind) {
 		end++
 	}
 	e, used := clean(toks[k+1 : end])

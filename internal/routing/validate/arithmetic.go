@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// arithmeticCheck recomputes every calculation that an answer states: "a op b [op c ...] = d", chained equations and
-// calculator annotations included, exactly, with precedence and parentheses. A result may be rounded to the decimals it
-// shows. What cannot be read with confidence (variables, powers, mixed units, labels that look like operands) is not
-// held against the answer.
+// arithmeticCheck recomputes every calculation that an answer states: "a op b [op c ...] = d", chained equations
+// and calculator annotations included, exactly, with precedence and parentheses. A result may be rounded to the
+// decimals it shows. What cannot be read with confidence (variables, powers, mixed units, labels that look like
+// operands) is not held against the answer.
 func arithmeticCheck(name string) Check {
 	return rule{name, func(s Subject) string {
 		if s.toolsOnly() {
@@ -104,8 +104,8 @@ func agree(l, r expr) bool {
 	return false
 }
 
-// floatDigits is how many decimals a number must show to be taken for the output of floating-point hardware, whose last
-// digits are noise (46.666666666666664).
+// floatDigits is how many decimals a number must show to be taken for the output of floating-point hardware, whose
+// last digits are noise (46.666666666666664).
 const floatDigits = 12
 
 // rounds reports whether r is a single number that v rounds to, or is cut to, at the decimals that r shows.

@@ -7,9 +7,9 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 )
 
-// Basic are the checks that stand before every layer that can still escalate. They need no configuration: the answer is
-// there, was not cut off, does not decline, calls only tools that were offered with arguments that fit, and is JSON
-// where the caller asked for JSON.
+// Basic are the checks that stand before every layer that can still escalate. They need no configuration: the
+// answer is there, was not cut off, does not decline, calls only tools that were offered with arguments that fit,
+// and is JSON where the caller asked for JSON.
 func Basic() []Check {
 	return []Check{
 		rule{"empty", judgeEmpty},
@@ -123,11 +123,13 @@ var hedgeOpenings = []string{
 	" i don't have access ", " i do not have access ", " i don't have enough ", " i do not have enough ",
 	" i don't have the ability ", " i do not have the ability ", " i don't have information ",
 	" i do not have information ", " i don't have any information ", " as an ai ", " as a language model",
-	" as a large language model", " i must decline", " i have to decline", " i'm just an ai", " it is not possible to determine",
+	" as a large language model", " i must decline", " i have to decline", " i'm just an ai",
+	" it is not possible to determine",
 	" it's not possible to determine", " there is not enough information", " there isn't enough information",
 	" not enough information",
 	" ich kann nicht ", " ich kann das nicht ", " ich kann dir nicht ", " ich kann ihnen nicht ",
-	" ich kann diese frage nicht ", " ich weiß nicht", " ich weiß es nicht", " ich weiss nicht", " ich bin nicht in der lage",
+	" ich kann diese frage nicht ", " ich weiß nicht", " ich weiß es nicht", " ich weiss nicht",
+	" ich bin nicht in der lage",
 	" ich bin mir nicht sicher", " ich habe keinen zugriff", " kann ich nicht ", " kann ich dir nicht ",
 	" kann ich ihnen nicht ", " kann ich das nicht ", " kann ich diese frage nicht ", " habe ich keinen zugriff",
 	" als ki ", " als ki-", " als sprachmodell",

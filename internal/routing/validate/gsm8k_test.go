@@ -3,7 +3,6 @@ package validate
 import (
 	"crypto/sha256"
 	"encoding/csv"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -70,7 +69,6 @@ func TestGSM8KGapRecovered(t *testing.T) {
 	checks := compileAll(t, gsmSpecs)
 	fired, wrong, weak, strong, got := map[string]int{}, map[string]int{}, 0, 0, 0
 	total, caught := 0, 0
-	dump := os.Getenv("WEIR_DUMP") != ""
 	for _, r := range rows {
 		f := All(checks, answer(r.question, r.weak))
 		weak += b2i(r.weakOK)
@@ -86,19 +84,15 @@ func TestGSM8KGapRecovered(t *testing.T) {
 			wrong[f.Check]++
 			caught++
 		}
-		if dump && r.weakOK {
-			fmt.Printf("---- %s %s\n%s\n", f.Check, f.Reason, r.weak)
-		}
 	}
 	n := len(rows)
-	share := 100 * float64(total) / float64(n)
-	gap := 100 * float64(got-weak) / float64(strong-weak)
+	pct := func(k, of int) float64 { return 100 * float64(k) / float64(of) }
+	share, gap := pct(total, n), pct(got-weak, strong-weak)
 	for c, k := range fired {
-		t.Logf("%-20s fires %5.1f %%, right %5.1f %%", c, 100*float64(k)/float64(n), 100*float64(wrong[c])/float64(k))
+		t.Logf("%-20s fires %5.1f %%, right %5.1f %%", c, pct(k, n), pct(wrong[c], k))
 	}
-	t.Logf("rows %d: weak %.1f %%, strong %.1f %%, cascade %.1f %%; strong calls %.1f %%, alarms right %.1f %%, gap recovered %.1f %%",
-		n, 100*float64(weak)/float64(n), 100*float64(strong)/float64(n), 100*float64(got)/float64(n), share,
-		100*float64(caught)/float64(total), gap)
+	t.Logf("rows %d: weak %.1f %%, strong %.1f %%, cascade %.1f %%", n, pct(weak, n), pct(strong, n), pct(got, n))
+	t.Logf("strong calls %.1f %%, alarms right %.1f %%, gap recovered %.1f %%", share, pct(caught, total), gap)
 	if share > 20 || gap < 50 {
 		t.Errorf("want >= 50 %% of the gap recovered with <= 20 %% strong calls")
 	}

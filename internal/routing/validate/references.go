@@ -10,9 +10,9 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 )
 
-// referenceCheck wants every match of re in the answer (text and tool arguments) to occur in the request: in its system
-// text, its turns or its tool results. Case, kinds of dash and runs of space do not matter; an id that is only part of a
-// longer one does not count. The request is read once, so the cost is linear in it.
+// referenceCheck wants every match of re in the answer (text and tool arguments) to occur in the request: in its
+// system text, its turns or its tool results. Case, kinds of dash and runs of space do not matter; an id that is
+// only part of a longer one does not count. The request is read once, so the cost is linear in it.
 func referenceCheck(name string, re *regexp.Regexp) Check {
 	return rule{name, func(s Subject) string { return judgeReferences(s, re) }}
 }
@@ -116,8 +116,8 @@ func normal(s string) string {
 	return strings.TrimSuffix(b.String(), " ")
 }
 
-// occurs reports whether ref stands in source with no letter or digit right before or after it where ref itself begins
-// or ends with one.
+// occurs reports whether ref stands in source with no letter or digit right before or after it where ref itself
+// begins or ends with one.
 func occurs(source, ref string) bool {
 	first, _ := utf8.DecodeRuneInString(ref)
 	last, _ := utf8.DecodeLastRuneInString(ref)

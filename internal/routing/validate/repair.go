@@ -17,10 +17,11 @@ type Repaired struct {
 	Changed bool
 }
 
-// Repair mends the form of an answer: JSON in code fences, prose around one JSON value, trailing commas, typographic
-// quotes as delimiters, brackets missing at the end (only when the model stopped by itself). It never changes a key or
-// a value, and never touches what already parses. wantJSON says that the text ought to be JSON: the request has a
-// Format, or a schema check applies. Arguments of tool calls are always JSON and are mended in any case.
+// Repair mends the form of an answer: JSON in code fences, prose around one JSON value, trailing commas,
+// typographic quotes as delimiters, brackets missing at the end (only when the model stopped by itself). It never
+// changes a key or a value, and never touches what already parses. wantJSON says that the text ought to be JSON:
+// the request has a Format, or a schema check applies. Arguments of tool calls are always JSON and are mended in
+// any case.
 func Repair(req *llm.Request, a *llm.Response, wantJSON bool) Repaired {
 	out := Repaired{Answer: a}
 	if a == nil {

@@ -13,44 +13,48 @@ func response(stop llm.StopReason, parts ...llm.Part) *llm.Response {
 	return &llm.Response{ID: "r", Choices: []llm.Choice{{Parts: parts, Stop: stop}}}
 }
 
+// damages are answers with their repaired form; want "" = they must stay as they are.
+var damages = map[string]struct {
+	in, want, note string
+	cut            bool // the model was cut off
+}{
+	"valid stays":             {in: `{"a": 1}`},
+	"valid with space stays":  {in: " {\"a\": 1}\n"},
+	"scalar stays":            {in: `42`},
+	"prose stays":             {in: "No JSON here."},
+	"empty stays":             {in: ""},
+	"fence":                   {in: "```json\n{\"a\": 1}\n```", want: "{\"a\": 1}", note: "code fence removed"},
+	"fence without a tag":     {in: "```\n[1, 2]\n```", want: "[1, 2]"},
+	"fence and prose":         {in: "Here it is:\n```json\n{\"a\":1}\n```\nAnything else?", want: `{"a":1}`},
+	"fence wins over prose":   {in: "Like {this}:\n```\n{\"a\":1}\n```", want: `{"a":1}`},
+	"open fence":              {in: "```json\n{\"a\":1}", want: `{"a":1}`},
+	"closed fence, cut later": {in: "```json\n{\"a\":[1\n```\nThis sh", want: `{"a":[1]}`, cut: true},
+	"text before": {in: `The answer is {"a": 1}`, want: `{"a": 1}`,
+		note: "text around the JSON value removed"},
+	"text after":            {in: `{"a": 1} Hope this helps!`, want: `{"a": 1}`},
+	"citation is no value":  {in: `As in [1], {"a": 1}.`, want: `{"a": 1}`},
+	"array of objects":      {in: `Result: [{"a":1},{"a":2}]`, want: `[{"a":1},{"a":2}]`},
+	"extra closer":          {in: `{"a": 1}}`, want: `{"a": 1}`},
+	"trailing commas":       {in: `{"a": [1, 2, ], }`, want: `{"a": [1, 2 ] }`, note: howComma},
+	"comma in a string":     {in: `{"a": "x,}",}`, want: `{"a": "x,}"}`},
+	"missing closers":       {in: `{"a": {"b": [1, 2`, want: `{"a": {"b": [1, 2]}}`, note: howBrackets},
+	"missing closer, comma": {in: `[1, 2, `, want: `[1, 2]`},
+	"smart quotes":          {in: `{“a”: “x, y”}`, want: `{"a": "x, y"}`, note: howQuotes},
+	"smart quotes inside":   {in: `x {"a": "he said “yes”"}`, want: `{"a": "he said “yes”"}`},
+	"byte order mark":       {in: "\ufeff{\"a\":1}", want: `{"a":1}`},
+	"long number":           {in: "```\n{\"n\": 12345678901234567890.10}\n```", want: `{"n": 12345678901234567890.10}`},
+	"cut off stays":         {in: `{"a": {"b": [1, 2`, cut: true},
+	"two objects stay":      {in: `{"a":1} or {"a":2}`},
+	"two fences stay":       {in: "```\n{\"a\":1}\n```\n```\n{\"a\":2}\n```"},
+	"open string stays":     {in: `{"a": "never ends`},
+	"crossed brackets stay": {in: `{"a": [1, 2}]`},
+	"duplicate keys stay":   {in: `{"a":1,"a":2,}`},
+	"missing value stays":   {in: `{"a": `},
+	"single quotes stay":    {in: `{'a': 1}`},
+}
+
 func TestRepairJSON(t *testing.T) {
-	for name, c := range map[string]struct {
-		in, want, note string
-		cut            bool // the model was cut off
-	}{
-		"valid stays":             {in: `{"a": 1}`},
-		"valid with space stays":  {in: " {\"a\": 1}\n"},
-		"scalar stays":            {in: `42`},
-		"prose stays":             {in: "No JSON here."},
-		"empty stays":             {in: ""},
-		"fence":                   {in: "```json\n{\"a\": 1}\n```", want: "{\"a\": 1}", note: "code fence removed"},
-		"fence without a tag":     {in: "```\n[1, 2]\n```", want: "[1, 2]"},
-		"fence and prose":         {in: "Here it is:\n```json\n{\"a\":1}\n```\nAnything else?", want: `{"a":1}`},
-		"fence wins over prose":   {in: "Like {this}:\n```\n{\"a\":1}\n```", want: `{"a":1}`},
-		"open fence":              {in: "```json\n{\"a\":1}", want: `{"a":1}`},
-		"closed fence, cut later": {in: "```json\n{\"a\":[1\n```\nThis sh", want: `{"a":[1]}`, cut: true},
-		"text before":             {in: `The answer is {"a": 1}`, want: `{"a": 1}`, note: "text around the JSON value removed"},
-		"text after":              {in: `{"a": 1} Hope this helps!`, want: `{"a": 1}`},
-		"citation is no value":    {in: `As in [1], {"a": 1}.`, want: `{"a": 1}`},
-		"array of objects":        {in: `Result: [{"a":1},{"a":2}]`, want: `[{"a":1},{"a":2}]`},
-		"extra closer":            {in: `{"a": 1}}`, want: `{"a": 1}`},
-		"trailing commas":         {in: `{"a": [1, 2, ], }`, want: `{"a": [1, 2 ] }`, note: howComma},
-		"comma in a string":       {in: `{"a": "x,}",}`, want: `{"a": "x,}"}`},
-		"missing closers":         {in: `{"a": {"b": [1, 2`, want: `{"a": {"b": [1, 2]}}`, note: howBrackets},
-		"missing closer, comma":   {in: `[1, 2, `, want: `[1, 2]`},
-		"smart quotes":            {in: `{“a”: “x, y”}`, want: `{"a": "x, y"}`, note: howQuotes},
-		"smart quotes inside":     {in: `x {"a": "he said “yes”"}`, want: `{"a": "he said “yes”"}`},
-		"byte order mark":         {in: "\ufeff{\"a\":1}", want: `{"a":1}`},
-		"long number":             {in: "```\n{\"n\": 12345678901234567890.10}\n```", want: `{"n": 12345678901234567890.10}`},
-		"cut off stays":           {in: `{"a": {"b": [1, 2`, cut: true},
-		"two objects stay":        {in: `{"a":1} or {"a":2}`},
-		"two fences stay":         {in: "```\n{\"a\":1}\n```\n```\n{\"a\":2}\n```"},
-		"open string stays":       {in: `{"a": "never ends`},
-		"crossed brackets stay":   {in: `{"a": [1, 2}]`},
-		"duplicate keys stay":     {in: `{"a":1,"a":2,}`},
-		"missing value stays":     {in: `{"a": `},
-		"single quotes stay":      {in: `{'a': 1}`},
-	} {
+	for name, c := range damages {
 		stop := llm.StopEnd
 		if c.cut {
 			stop = llm.StopLength
@@ -97,7 +101,8 @@ func TestRepairOnlyWhereJSONIsWanted(t *testing.T) {
 func TestRepairToolArguments(t *testing.T) {
 	for in, want := range map[string]string{
 		"```json\n{\"id\": \"INV-402\"}\n```": `{"id": "INV-402"}`,
-		"":                                    `{}`, "  ": `{}`, `{"id": 1}`: `{"id": 1}`, `{"id": 1,}`: `{"id": 1}`, `{"id": `: `{"id": `,
+		"":                                    `{}`, "  ": `{}`, `{"id": 1}`: `{"id": 1}`, `{"id": 1,}`: `{"id": 1}`,
+		`{"id": `: `{"id": `,
 	} {
 		call := &llm.ToolCall{ID: "c", Name: "lookup", Args: []byte(in)}
 		a := response(llm.StopToolUse, llm.Part{Text: "Let me see [1]."}, llm.Part{Kind: llm.ToolUse, Tool: call})
@@ -130,17 +135,19 @@ func TestRepairKeepsOtherPartsAndChoices(t *testing.T) {
 	}
 }
 
-// FuzzRepair: what is repaired parses, stays as it is when repaired again, and says nothing that the model did not say:
-// apart from marks of form, it is one stretch of the answer.
+// FuzzRepair: what is repaired parses, stays as it is when repaired again, and says nothing that the model did not
+// say: apart from marks of form, it is one stretch of the answer.
 func FuzzRepair(f *testing.F) {
 	for _, s := range []string{
-		"```json\n{\"a\": 1}\n```", `{"a": {"b": [1, 2`, `{“a”: “x”, }`, `x {"a":1} y`, `[[[[,],],]`, `{"a":"\"}`, "\ufeff[1,]",
+		"```json\n{\"a\": 1}\n```", `{"a": {"b": [1, 2`, `{“a”: “x”, }`, `x {"a":1} y`, `[[[[,],],]`, `{"a":"\"}`,
+		"\ufeff[1,]",
 		"```{}``````", `{"a":1,,}`, `{“a\”: 1}`, `{"a" "b"}`, "[“]”]", "{,}", `[1 2,]`,
 	} {
 		f.Add(s, true)
 		f.Add(s, false)
 	}
-	form := strings.NewReplacer(",", "", "{", "", "}", "", "[", "", "]", "", `"`, "", "“", "", "”", "", " ", "", "\t", "", "\r", "", "\n", "")
+	form := strings.NewReplacer(",", "", "{", "", "}", "", "[", "", "]", "", `"`, "", "“", "", "”", "", " ", "", "\t",
+		"", "\r", "", "\n", "")
 	f.Fuzz(func(t *testing.T, s string, whole bool) {
 		got, note := repairJSON(s, whole)
 		if note == "" {

@@ -244,8 +244,9 @@ var schemas = struct {
 
 const maxSchemas = 512
 
-// callersSchema compiles a schema that came with a request, at most once while it is remembered. It returns nil, which
-// matches any JSON, for an absent schema and for one that does not compile: that is the caller's fault, not the model's.
+// callersSchema compiles a schema that came with a request, at most once while it is remembered. It returns nil,
+// which matches any JSON, for an absent schema and for one that does not compile: that is the caller's fault, not
+// the model's.
 func callersSchema(raw []byte) *jsonschema.Schema {
 	if len(raw) == 0 {
 		return nil

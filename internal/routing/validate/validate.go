@@ -1,11 +1,12 @@
-// Package validate judges one answer by rules that need no model: is it there, whole and willing, do its tool calls fit
-// the tools that were offered, does its JSON match a schema, its text a pattern, its references the request, its
-// arithmetic itself. It also repairs form (fences, stray prose, commas, brackets) before anything is judged, so that
-// nobody pays a dearer model for formatting.
+// Package validate judges one answer by rules that need no model: is it there, whole and willing, do its tool calls
+// fit the tools that were offered, does its JSON match a schema, its text a pattern, its references the request,
+// its arithmetic itself. It also repairs form (fences, stray prose, commas, brackets) before anything is judged, so
+// that nobody pays a dearer model for formatting.
 //
 // It is not a judge of truth, holds no state about calls and never asks a model. Invariants: a Check is safe for
-// concurrent use and never changes a Subject; a Finding's reason names fields and positions and quotes nothing else of
-// the call; a repair changes form and never a value; what cannot be read with confidence is not held against an answer.
+// concurrent use and never changes a Subject; a Finding's reason names fields and positions and quotes nothing else
+// of the call; a repair changes form and never a value; what cannot be read with confidence is not held against an
+// answer.
 package validate
 
 import (
@@ -21,8 +22,8 @@ type Subject struct {
 	Choice  int           // which of the answer's choices is judged, from 0
 }
 
-// Finding is what one check says. Reason is safe to show and is handed to the next layer as the failure text: it names
-// fields and positions, no other content of the call. Both strings are empty when OK.
+// Finding is what one check says. Reason is safe to show and is handed to the next layer as the failure text: it
+// names fields and positions, no other content of the call. Both strings are empty when OK.
 type Finding struct {
 	OK            bool
 	Check, Reason string

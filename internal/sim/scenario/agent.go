@@ -55,7 +55,8 @@ func (a Agent) Answer(q sim.Query) (sim.Answer, error) {
 
 // Try tells what the scenario's model of a layer makes of an interaction whose whole prompt it gets.
 func (d Day) Try(it Interaction, model string, layer int) (Outcome, string) {
-	return d.say(it, model, layer, sim.Query{Turns: []sim.Turn{{Role: "user", Text: it.Record.Invoice + it.Record.Amount()}}})
+	return d.say(it, model, layer, sim.Query{Turns: []sim.Turn{{Role: "user",
+		Text: it.Record.Invoice + it.Record.Amount()}}})
 }
 
 func (d Day) say(it Interaction, model string, layer int, q sim.Query) (Outcome, string) {
@@ -121,12 +122,17 @@ func summary(q sim.Query) string {
 	return strings.Join(kept, "\n")
 }
 
+// Sim is the configuration of simulated providers that play this scenario with a seed, so many times faster than life.
+func (s *Scenario) Sim(c *catalog.Catalog, seed uint64, speed int) sim.Config {
+	return sim.Config{Models: s.Models(c), Answers: Agent{s, seed, c}, Seed: seed, Speed: speed}
+}
+
 // dialects are the presets whose wire ids the simulated providers serve.
 var dialects = map[string]sim.Dialect{"openai": sim.OpenAI, "anthropic": sim.Anthropic, "gemini": sim.Gemini}
 
-// Models are the catalogue's models that stand in a layer, under each wire id of the three providers and on every dialect
-// under the catalogue's own id, with the scenario's latency. A model that the scenario gives no latency takes the slowest
-// of its layer's.
+// Models are the catalogue's models that stand in a layer, under each wire id of the three providers and on every
+// dialect under the catalogue's own id, with the scenario's latency. A model that the scenario gives no latency takes
+// the slowest of its layer's.
 func (s *Scenario) Models(c *catalog.Catalog) []sim.Model {
 	var out []sim.Model
 	have := map[string]bool{}

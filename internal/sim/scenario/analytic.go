@@ -49,8 +49,8 @@ type Cascade struct {
 // Analytic is the day worked out from means, exact in integers.
 //
 // Naive accounting bills each interaction only at the layer that needs it, with the raw prompt. Honest accounting bills
-// every attempt: all pay layer 1, those that go on also layer 2, those that go on again also the compressor (which reads
-// the whole prompt and writes a quarter of it) and layer 3 (which reads that quarter).
+// every attempt: all pay layer 1, those that go on also layer 2, those that go on again also the compressor (which
+// reads the whole prompt and writes a quarter of it) and layer 3 (which reads that quarter).
 type Analytic struct {
 	Profile, Book string
 	Before        Cost // every interaction on GPT-5.5
@@ -174,7 +174,10 @@ func (s *Scenario) Analytic(profile string, book Book) (Analytic, error) {
 	}
 	out.Before = costOf(before)
 	models := [4]string{1: layer1, 2: layer2, 3: layer3}
-	naive, err := day(flows, func(f flow) (money.Nano, error) { return book.attempt(models[f.needs], f.input, 1, f.output) })
+	naive, err := day(flows, func(f flow) (money.Nano, error) {
+		return book.attempt(models[f.needs], f.input, 1,
+			f.output)
+	})
 	if err != nil {
 		return Analytic{}, err
 	}

@@ -20,9 +20,9 @@ const LeastConfidence = 0.75
 //go:embed answer.schema.json
 var schema []byte
 
-// AnswerSchema is the JSON Schema that a route of this scenario checks answers with. It demands a confidence of at least
-// LeastConfidence, which makes a gate on spoken confidence of a plain schema check: low_confidence_wrong answers (mean
-// .55, sd .15) are then mostly caught, plausible_wrong ones are not.
+// AnswerSchema is the JSON Schema that a route of this scenario checks answers with. It demands a confidence of at
+// least LeastConfidence, which makes a gate on spoken confidence of a plain schema check: low_confidence_wrong
+// answers (mean .55, sd .15) are then mostly caught, plausible_wrong ones are not.
 func AnswerSchema() jsontext.Value { return bytes.Clone(schema) }
 
 // Outcome is what became of one model's try at one interaction.
@@ -207,15 +207,27 @@ func (s speaker) reason(room int) string {
 			text = next
 			continue
 		}
-		left := room - tokens.Count(text)
-		if left < 4 {
-			return text
-		}
-		if tokens.Count(next)+1 > left {
-			return text + " " + strings.TrimRight(words(next, left-1), " ,") + "."
+		if tokens.Count(text+" "+next) > room {
+			return closed(text, room)
 		}
 		text += " " + next
 	}
+}
+
+// closers fill a reason up to its size, the longest that fits first.
+var closers = []string{
+	" Both sides of the entry were read once more before this answer was given, and nothing new was found.",
+	" Nothing else in the records speaks for another answer.", " No other document was used.", " Nothing else applies.",
+	" Checked.",
+}
+
+func closed(text string, room int) string {
+	for _, c := range closers {
+		for tokens.Count(text+c) <= room {
+			text += c
+		}
+	}
+	return text
 }
 
 func encode(a Answer) string {

@@ -145,7 +145,8 @@ func (c Claim) Report(w io.Writer) error {
 	}
 	p.line("  It does not follow from 300-page manifests: one costs %s on %s (%s at 225,000 tokens),", c.Manifest.Round(2),
 		layer2, c.ManifestAlt.Round(2))
-	p.line("  20,000 a day cost %s, $1,250 pays for %s and nothing else; on %s one costs %s, so the", c.ManifestDay.Round(0),
+	p.line("  20,000 a day cost %s, $1,250 pays for %s and nothing else; on %s one costs %s, so the",
+		c.ManifestDay.Round(0),
 		thousands(c.Affordable), layer3, c.Frontier.Round(2))
 	p.line("  $5,000 of before cannot hold them either.")
 	return p.err

@@ -231,8 +231,8 @@ func (s *Scenario) locate(seed uint64, question string) (Day, Interaction, bool)
 	return Day{}, Interaction{}, false
 }
 
-// Walkthrough are the two interactions that a newcomer is walked through: "Has Invoice #402 been approved?" and the first
-// payment dispute of the mixed day that needs the top layer.
+// Walkthrough are the two interactions that a newcomer is walked through: "Has Invoice #402 been approved?" and the
+// first payment dispute of the mixed day that needs the top layer.
 func (s *Scenario) Walkthrough(seed uint64) (status, dispute Interaction) {
 	d := Day{s, mixedName, seed}
 	for i := 1; ; i++ {

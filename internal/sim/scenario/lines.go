@@ -19,7 +19,8 @@ var policyTalk = talk{
 	what: []string{"the record of the comparison", "the vendor's bank details", "the certificate of origin",
 		"the reason for an exception", "the quotation that was chosen", "the approval by electronic mail",
 		"the goods receipt", "the statement on conflicts of interest"},
-	end: []string{"before the order is placed.", "as soon as the goods are in.", "unless the controller has agreed in writing.",
+	end: []string{"before the order is placed.", "as soon as the goods are in.",
+		"unless the controller has agreed in writing.",
 		"and answers for it to the auditor.", "in the procurement system and nowhere else.", "before any payment leaves.",
 		"whenever the vendor is new.", "without being asked."},
 }
@@ -27,12 +28,14 @@ var policyTalk = talk{
 var clauseTalk = talk{
 	who: []string{"Original: the supplier", "Amended: the supplier", "Original: the purchaser", "Amended: the purchaser",
 		"Either party", "The carrier named in Schedule C", "A successor of the supplier", "The purchaser's affiliate"},
-	did: []string{"shall provide", "must not withhold", "may demand", "waives", "bears the cost of", "shall keep free of charge",
+	did: []string{"shall provide", "must not withhold", "may demand", "waives", "bears the cost of",
+		"shall keep free of charge",
 		"must not assign", "warrants"},
 	what: []string{"the test certificates of each lot", "the tooling that the purchaser paid for", "access to the records",
 		"replacement of defective parts", "the documents of origin", "packaging fit for sea freight",
 		"a forecast of the quantities", "the rights in the drawings"},
-	end: []string{"without undue delay.", "unless the other party has agreed in writing.", "also after the end of the agreement.",
+	end: []string{"without undue delay.", "unless the other party has agreed in writing.",
+		"also after the end of the agreement.",
 		"to the extent that Schedule A says so.", "and this does not limit other rights.", "at the place of delivery.",
 		"in the manner that is usual in the trade.", "and must not make it depend on payment."},
 }
@@ -45,7 +48,8 @@ var letterTalk = talk{
 	what: []string{"the remark on the delivery note", "the photos of the damaged cartons", "the count at the dock",
 		"a notice of the shortage", "the deduction from our invoice", "the promise to replace the missing pieces",
 		"the change of the payment term", "the proof of delivery"},
-	end: []string{"and will say so to anyone who asks.", "although the contract demands it.", "so please release the payment.",
+	end: []string{"and will say so to anyone who asks.", "although the contract demands it.",
+		"so please release the payment.",
 		"which is why we do not pay for it yet.", "and we would rather settle this between us.",
 		"but that changes nothing about the term.", "as you will see from the attachment.",
 		"and nobody has told us the reason."},
@@ -55,20 +59,23 @@ func date(r *rand.Rand) string { return fmt.Sprintf("2026-%02d-%02d", 1+r.IntN(1
 
 func registerLine(r *rand.Rand, _ Record, _ int) string {
 	return fmt.Sprintf("INV-%04d | PO-%05d | %s | issued %s | USD %s | %s", 1000+r.IntN(9000), 10000+r.IntN(90000),
-		pick(r, vendors), date(r), dollars(amount(r, 50, 60_000)), pick(r, []string{"approved", "pending", "rejected", "paid"}))
+		pick(r, vendors), date(r), dollars(amount(r, 50, 60_000)), pick(r, []string{"approved", "pending", "rejected",
+			"paid"}))
 }
 
 func vendorLine(r *rand.Rand, rec Record, n int) string {
 	switch r.IntN(4) {
 	case 0:
-		return fmt.Sprintf("%d. %s: delivery of PO-%05d on %s complete, rating %d of 100.", n, rec.Vendor, 10000+r.IntN(90000),
+		return fmt.Sprintf("%d. %s: delivery of PO-%05d on %s complete, rating %d of 100.", n, rec.Vendor,
+			10000+r.IntN(90000),
 			date(r), 60+r.IntN(40))
 	case 1:
 		return fmt.Sprintf("%d. %s: quality audit on %s, %d findings, none open.", n, rec.Vendor, date(r), r.IntN(9))
 	case 2:
 		return fmt.Sprintf("%d. %s: bank details confirmed on %s by call back to the number on file.", n, rec.Vendor, date(r))
 	}
-	return fmt.Sprintf("%d. %s: insurance certificate valid until %s; must not ship hazardous goods.", n, rec.Vendor, date(r))
+	return fmt.Sprintf("%d. %s: insurance certificate valid until %s; must not ship hazardous goods.", n, rec.Vendor,
+		date(r))
 }
 
 func policyLine(r *rand.Rand, _ Record, n int) string {
@@ -77,7 +84,8 @@ func policyLine(r *rand.Rand, _ Record, n int) string {
 	case 0:
 		return fmt.Sprintf("%d. Payments above USD %d need a second signature; the requester must not sign.", n, limit)
 	case 1:
-		return fmt.Sprintf("%d. A vendor must not be paid before its bank details were confirmed, at the latest %d days after "+
+		return fmt.Sprintf("%d. A vendor must not be paid before its bank details were confirmed, at the latest %d days "+
+			"after "+
 			"the first order.", n, days)
 	case 2:
 		return fmt.Sprintf("%d. Goods with a value above USD %d are received by two people, who record shortages within %d "+
@@ -104,9 +112,11 @@ func clauseLine(r *rand.Rand, rec Record, n int) string {
 		return fmt.Sprintf("%d.%d The supplier shall deliver within %d days of the order and must not ship in parts without "+
 			"written consent.", n, sub, days)
 	case 1:
-		return fmt.Sprintf("%d.%d An adjustment of prices needs %d days' notice by registered letter to %s.", n, sub, days, rec.Buyer)
+		return fmt.Sprintf("%d.%d An adjustment of prices needs %d days' notice by registered letter to %s.", n, sub, days,
+			rec.Buyer)
 	case 2:
-		return fmt.Sprintf("%d.%d Original: payment %d days after receipt. Amended: payment %d days after acceptance.", n, sub, days,
+		return fmt.Sprintf("%d.%d Original: payment %d days after receipt. Amended: payment %d days after acceptance.", n,
+			sub, days,
 			days)
 	case 3:
 		return fmt.Sprintf("%d.%d Credit notes must not be set off before the invoice they refer to is due.", n, sub)
@@ -117,12 +127,14 @@ func clauseLine(r *rand.Rand, rec Record, n int) string {
 func letterLine(r *rand.Rand, rec Record, _ int) string {
 	switch r.IntN(20) {
 	case 0:
-		return fmt.Sprintf("On %s we received %d of the ordered pieces, and we must not be charged for the rest.", date(r), 2+r.IntN(60))
+		return fmt.Sprintf("On %s we received %d of the ordered pieces, and we must not be charged for the rest.", date(r),
+			2+r.IntN(60))
 	case 1:
 		return fmt.Sprintf("%s writes on %s that a deduction of USD %s is not covered by clause %d.2.", rec.Vendor, date(r),
 			dollars(amount(r, 100, 90_000)), 4+r.IntN(20))
 	case 2:
-		return fmt.Sprintf("The shortage was recorded on %s, within the %d days that clause %d.2 allows.", date(r), 2+r.IntN(30),
+		return fmt.Sprintf("The shortage was recorded on %s, within the %d days that clause %d.2 allows.", date(r),
+			2+r.IntN(30),
 			4+r.IntN(20))
 	case 3:
 		return fmt.Sprintf("Please confirm by %s that you will not net this against other invoices.", date(r))

@@ -1,6 +1,6 @@
-// Package scenario is the procurement day: 100,000 interactions of an enterprise procurement agent, drawn by fixed shares,
-// sizes and error rates from procurement.yaml, and what a model of each layer answers to them. It plays the providers'
-// models behind sim (Agent), judges answers, and works out on paper what the day costs (Analytic).
+// Package scenario is the procurement day: 100,000 interactions of an enterprise procurement agent, drawn by fixed
+// shares, sizes and error rates from procurement.yaml, and what a model of each layer answers to them. It plays the
+// providers' models behind sim (Agent), judges answers, and works out on paper what the day costs (Analytic).
 //
 // It tunes nothing: all figures come from the file, and those that stand there as comments or notes are the constants
 // below. It knows nothing of gateways; prices come from the catalogue.
@@ -41,6 +41,12 @@ const (
 	statusKind    = "invoice-status"
 	anyKind       = "any"
 	firstQuestion = 402 // the first interaction asks for this invoice
+)
+
+// Bounds of a kind, so that a mistyped file does not write books.
+const (
+	mostTokens = 1_000_000
+	mostTurns  = 1000
 )
 
 //go:embed procurement.yaml
@@ -204,8 +210,11 @@ func (p Profile) check() error {
 		if k.Needs[1]+k.Needs[2]+k.Needs[3] != whole || len(k.Needs) != 3 {
 			return fmt.Errorf("kind %s: needs_layer must share 1 among the layers 1, 2 and 3", k.Name)
 		}
-		if k.Input < 1 || k.Output < 1 {
-			return fmt.Errorf("kind %s: input and output must be positive", k.Name)
+		if k.Input < 1 || k.Output < 1 || k.Input > mostTokens || k.Output > mostTokens {
+			return fmt.Errorf("kind %s: input and output must be positive and at most %d", k.Name, mostTokens)
+		}
+		if k.Turns < 0 || k.Turns > mostTurns {
+			return fmt.Errorf("kind %s: history_turns must be between 0 and %d", k.Name, mostTurns)
 		}
 		if topics[k.Name] == nil && k.Name != anyKind {
 			return fmt.Errorf("unknown kind %q", k.Name)

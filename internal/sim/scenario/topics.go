@@ -9,17 +9,20 @@ import (
 type topic struct {
 	statuses []string
 	question func(Record) string
-	key      func(Record) []string                        // the lines that decide; they always stand in the prompt
-	line     func(r *rand.Rand, rec Record, n int) string // one line of the document, n from 1
-	reasons  []string                                     // sentences of an answer, with {invoice}, {order}, {vendor}, {amount}
-	opening  string                                       // of the document
+	opening  string // of the document
+
+	key  func(Record) []string                        // the lines that decide; they always stand in the prompt
+	line func(r *rand.Rand, rec Record, n int) string // one line of the document, n from 1
+
+	reasons []string // sentences of an answer, with {invoice}, {order}, {vendor}, {amount}
 }
 
 // system is the agent's instruction, the same for all interactions.
-const system = "You are the procurement agent of Meridian Components. Answer only from the records, documents and messages " +
-	"of this conversation; never invent an invoice, an order or an amount. Reply with one JSON object and nothing else: " +
-	"invoice (INV-0000), status (approved, pending, rejected, cleared, blocked, compliant, non_compliant, match, mismatch, " +
-	"payable, not_payable, on_hold, released), amount (dollars as text, 1240.00), reason, confidence (0 to 1)."
+const system = "You are the procurement agent of Meridian Components. Answer only from the records, documents and " +
+	"messages of this conversation; never invent an invoice, an order or an amount. Reply with one JSON object and " +
+	"nothing else: invoice (INV-0000), status (approved, pending, rejected, cleared, blocked, compliant, " +
+	"non_compliant, match, mismatch, payable, not_payable, on_hold, released), amount (dollars as text, 1240.00), " +
+	"reason, confidence (0 to 1)."
 
 var vendors = []string{
 	"Harlow Industrial Supply Ltd", "Brenner Logistik GmbH", "Castellan Fasteners Inc", "Okafor & Sons Trading",
@@ -72,7 +75,8 @@ var topics = map[string]*topic{
 		line: vendorLine,
 		reasons: []string{
 			"The vendor file shows the status of {vendor} and one open item, {invoice}.",
-			"The open item over USD {amount} on {order} is not past due.", "Insurance and bank details were confirmed this year.",
+			"The open item over USD {amount} on {order} is not past due.",
+			"Insurance and bank details were confirmed this year.",
 			"No sanctions list names {vendor}.",
 		},
 	},
@@ -104,7 +108,8 @@ var topics = map[string]*topic{
 		opening: "Shipping manifest, all sheets:",
 		key: func(r Record) []string {
 			return []string{
-				fmt.Sprintf("Freight invoice %s for %s, %s, USD %s, issued %s; tally against this manifest: %s.", r.Invoice, r.Order,
+				fmt.Sprintf("Freight invoice %s for %s, %s, USD %s, issued %s; tally against this manifest: %s.", r.Invoice,
+					r.Order,
 					r.Vendor, r.Amount(), r.Issued, r.Status), other(r),
 			}
 		},
@@ -119,12 +124,14 @@ var topics = map[string]*topic{
 	"contract-compare": {
 		statuses: []string{"payable", "not_payable"},
 		question: func(r Record) string {
-			return fmt.Sprintf("Compare the amended agreement %s with the original: is %s payable under it?", r.Contract, r.Invoice)
+			return fmt.Sprintf("Compare the amended agreement %s with the original: is %s payable under it?", r.Contract,
+				r.Invoice)
 		},
 		opening: "Supply agreement and its amendment, side by side:",
 		key: func(r Record) []string {
 			return []string{
-				fmt.Sprintf("Schedule B, %s: %s over USD %s on %s by %s is %s under the amended clause 14.2.", r.Contract, r.Invoice,
+				fmt.Sprintf("Schedule B, %s: %s over USD %s on %s by %s is %s under the amended clause 14.2.", r.Contract,
+					r.Invoice,
 					r.Amount(), r.Order, r.Vendor, r.Status), other(r),
 			}
 		},
@@ -139,7 +146,8 @@ var topics = map[string]*topic{
 	disputeKind: {
 		statuses: []string{"on_hold", "released"},
 		question: func(r Record) string {
-			return fmt.Sprintf("%s disputes our deduction on %s. Decide whether the payment must be held, and say why.", r.Vendor,
+			return fmt.Sprintf("%s disputes our deduction on %s. Decide whether the payment must be held, and say why.",
+				r.Vendor,
 				r.Invoice)
 		},
 		opening: "Correspondence with the vendor:",
@@ -172,6 +180,7 @@ func number(invoice string) string {
 }
 
 func other(r Record) string {
-	return fmt.Sprintf("%s | %s | %s | USD %s | another order, not part of this question", r.OtherInvoice, r.OtherOrder, r.Vendor,
+	return fmt.Sprintf("%s | %s | %s | USD %s | another order, not part of this question", r.OtherInvoice, r.OtherOrder,
+		r.Vendor,
 		dollars(r.OtherCents))
 }

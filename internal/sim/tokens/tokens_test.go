@@ -19,10 +19,13 @@ var samples = map[string]string{
 		`receipt and invoice is complete.","confidence":0.93}`,
 	"mail": "From: p.ortega@harlow-supply.example\nSubject: Re: short delivery on PO-88213\n\nHi Dana,\nwe can't accept " +
 		"the deduction you've booked. Please release the payment by 2026-04-02; otherwise we'll invoke clause 14.2.\n",
-	"manifest": "  12  pallet  SKU-48812-B  hydraulic hose 3/8 in  qty 240  net 1,180.5 kg  HS 4009.21  Rotterdam -> Gdansk\n" +
+	"manifest": "  12  pallet  SKU-48812-B  hydraulic hose 3/8 in  qty 240  net 1,180.5 kg  HS 4009.21  Rotterdam -> " +
+		"Gdansk\n" +
 		"  13  carton  SKU-20071-A  flange gasket DN80  qty 1,000  net 92.0 kg  HS 8484.10  Rotterdam -> Gdansk\n",
-	"german": "Die Rechnung wurde am 14. März geprüft; die Lieferung enthält beschädigte Teile und muss zurückgeschickt werden.",
-	"question": "Has Invoice #402 been approved? Natalia sold clips to 48 of her friends in April, and then she sold half " +
+	"german": "Die Rechnung wurde am 14. März geprüft; die Lieferung enthält beschädigte Teile und muss " +
+		"zurückgeschickt werden.",
+	"question": "Has Invoice #402 been approved? Natalia sold clips to 48 of her friends in April, and then she sold " +
+		"half " +
 		"as many clips in May. How many clips did Natalia sell altogether in April and May?",
 }
 

@@ -23,7 +23,8 @@ func TestDecodeFullRequest(t *testing.T) {
 		Messages: []llm.Message{
 			{Role: llm.User, Parts: []llm.Part{text(`first "question"`)}},
 			{Role: llm.Assistant, Parts: []llm.Part{
-				{Kind: llm.Reasoning, Text: "hmm", Opaque: jsontext.Value(`{"type":"thinking","thinking":"hmm","signature":"c2ln"}`)},
+				{Kind: llm.Reasoning, Text: "hmm", Opaque: jsontext.Value(`{"type":"thinking","thinking":"hmm",` +
+					`"signature":"c2ln"}`)},
 				text("I look."),
 				{Kind: llm.ToolUse, Tool: &llm.ToolCall{
 					ID: "toolu_1", Name: "find", Args: jsontext.Value(`{"invoice":"402","n":[1,"two"]}`),
@@ -36,8 +37,9 @@ func TestDecodeFullRequest(t *testing.T) {
 				text("and now?"),
 			}},
 		},
-		Tools:  []llm.Tool{{Name: "find", Description: "finds it", Schema: jsontext.Value(`{"type":"object"}`)}},
-		Format: &llm.Format{Kind: "json_schema", Strict: true, Schema: jsontext.Value(`{"type":"object","title":"Answer"}`)},
+		Tools: []llm.Tool{{Name: "find", Description: "finds it", Schema: jsontext.Value(`{"type":"object"}`)}},
+		Format: &llm.Format{Kind: "json_schema", Strict: true, Schema: jsontext.Value(`{"type":"object",` +
+			`"title":"Answer"}`)},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("request (-want +got):\n%s", d)
@@ -63,7 +65,8 @@ func TestDecodeParts(t *testing.T) {
 			[]llm.Part{{Kind: llm.Media, Media: &llm.MediaPart{MIME: "application/pdf", URL: "https://x/a"}}}},
 		{"document of blocks", `{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"}]}}`,
 			[]llm.Part{text("a")}},
-		{"search result", `{"type":"search_result","source":"https://x","title":"t","content":[{"type":"text","text":"a"}]}`,
+		{"search result", `{"type":"search_result","source":"https://x","title":"t","content":[{"type":"text",` +
+			`"text":"a"}]}`,
 			[]llm.Part{text("a")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -99,7 +102,8 @@ func TestDecodeToolChoice(t *testing.T) {
 
 func TestDecodeSystemMessageGoesToSystem(t *testing.T) {
 	q, err := Front{}.Decode([]byte(`{"model":"m","max_tokens":1,"system":"a","messages":[
-		{"role":"user","content":"x"},{"role":"system","content":"b"}],"output_format":{"type":"json_schema","schema":{}}}`))
+		{"role":"user","content":"x"},{"role":"system","content":"b"}],"output_format":{"type":"json_schema",
+   "schema":{}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,19 +118,23 @@ func TestDecodeRefuses(t *testing.T) {
 		code       llm.Code
 		param      string
 	}{
-		{"stored file", `{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"f"}}]}]}`,
+		{"stored file", `{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file",` +
+			`"file_id":"f"}}]}]}`,
 			llm.CodeUnfit, "messages[0].content[0].source"},
-		{"server tool", `{"messages":[],"tools":[{"type":"web_search_20250305","name":"web_search"}]}`, llm.CodeUnfit, "tools[0]"},
+		{"server tool", `{"messages":[],"tools":[{"type":"web_search_20250305","name":"web_search"}]}`, llm.CodeUnfit,
+			"tools[0]"},
 		{"container upload", `{"messages":[{"role":"user","content":[{"type":"container_upload","file_id":"f"}]}]}`,
 			llm.CodeUnfit, "messages[0].content[0]"},
 		{"wrong type", `{"max_tokens":"many"}`, llm.CodeInvalid, "max_tokens"},
 		{"broken", `{"max_tokens":`, llm.CodeInvalid, ""},
 		{"role", `{"messages":[{"role":"tool","content":"x"}]}`, llm.CodeInvalid, "messages[0].role"},
-		{"no source", `{"messages":[{"role":"user","content":[{"type":"image"}]}]}`, llm.CodeInvalid, "messages[0].content[0].source"},
+		{"no source", `{"messages":[{"role":"user","content":[{"type":"image"}]}]}`, llm.CodeInvalid,
+			"messages[0].content[0].source"},
 		{"empty source", `{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64"}}]}]}`,
 			llm.CodeInvalid, "messages[0].content[0].source"},
 		{"choice", `{"messages":[],"tool_choice":{"type":"maybe"}}`, llm.CodeInvalid, "tool_choice.type"},
-		{"format", `{"messages":[],"output_config":{"format":{"type":"xml"}}}`, llm.CodeInvalid, "output_config.format.type"},
+		{"format", `{"messages":[],"output_config":{"format":{"type":"xml"}}}`, llm.CodeInvalid,
+			"output_config.format.type"},
 		{"content", `{"messages":[{"role":"user","content":7}]}`, llm.CodeInvalid, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

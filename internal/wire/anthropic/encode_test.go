@@ -28,7 +28,8 @@ func toolResult(id, s string) llm.Part {
 }
 
 func TestEncode(t *testing.T) {
-	call1 := llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "functions.a:0", Name: "a", Args: jsontext.Value(`{"x":1}`)}}
+	call1 := llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "functions.a:0", Name: "a",
+		Args: jsontext.Value(`{"x":1}`)}}
 	call2 := llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "b", Name: "b"}}
 	hello := []llm.Message{user(text("hi"))}
 	for _, tt := range []struct {
@@ -52,19 +53,23 @@ func TestEncode(t *testing.T) {
 			`{"role":"assistant","content":[{"type":"tool_use","id":"functions_2ea_3a0","name":"a","input":{"x":1}},` +
 			`{"type":"tool_use","id":"b","name":"b","input":{}}]},{"role":"user","content":[` +
 			`{"type":"tool_result","tool_use_id":"functions_2ea_3a0","content":[{"type":"text","text":"1"}]},` +
-			`{"type":"tool_result","tool_use_id":"b","content":[{"type":"text","text":"2"}]},{"type":"text","text":"more"}]}]}`},
+			`{"type":"tool_result","tool_use_id":"b","content":[{"type":"text","text":"2"}]},{"type":"text",` +
+			`"text":"more"}]}]}`},
 		{"tools, forced, one at a time", llm.Request{
 			Messages: hello, Choice: llm.ToolChoice{Mode: "tool", Name: "f", NoParallel: true},
-			Tools: []llm.Tool{{Name: "f", Description: "d", Strict: true, Schema: jsontext.Value(`{"type":"object"}`)}, {Name: "g"}},
+			Tools: []llm.Tool{{Name: "f", Description: "d", Strict: true, Schema: jsontext.Value(`{"type":"object"}`)},
+				{Name: "g"}},
 		}, `{"model":"claude-x","max_tokens":100,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],` +
 			`"tools":[{"name":"f","description":"d","input_schema":{"type":"object"},"strict":true},` +
 			`{"name":"g","input_schema":{"type":"object","properties":{}}}],` +
 			`"tool_choice":{"type":"tool","name":"f","disable_parallel_tool_use":true}}`},
-		{"schema", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_schema", Schema: jsontext.Value(`{"type":"object"}`)}},
+		{"schema", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_schema",
+			Schema: jsontext.Value(`{"type":"object"}`)}},
 			`{"model":"claude-x","max_tokens":100,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],` +
 				`"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}`},
 		{"json_object", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_object"}},
-			`{"model":"claude-x","max_tokens":100,"system":[{"type":"text","text":"Answer with one JSON object and nothing else."}],` +
+			`{"model":"claude-x","max_tokens":100,"system":[{"type":"text",` +
+				`"text":"Answer with one JSON object and nothing else."}],` +
 				`"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}`},
 		{"media", llm.Request{Messages: []llm.Message{user(
 			llm.Part{Kind: llm.Media, Media: &llm.MediaPart{MIME: "image/png", Data: "AAAA"}},
@@ -82,7 +87,8 @@ func TestEncode(t *testing.T) {
 				{Kind: llm.Reasoning, Text: "d"}, text("so far \n"),
 			}},
 		}}, `{"model":"claude-x","max_tokens":100,"messages":[{"role":"user","content":[{"type":"text","text":"q"}]},` +
-			`{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"text","text":"so far"}]}]}`},
+			`{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"text",` +
+			`"text":"so far"}]}]}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w, err := Back{}.Encode(&tt.q, order(100))
@@ -134,10 +140,12 @@ func TestEncodeRefuses(t *testing.T) {
 		{"no cap", llm.Request{Messages: hello}, 0, llm.CodeInvalid},
 		{"white stop", llm.Request{Messages: hello, Stop: []string{"\n"}}, 9, llm.CodeUnfit},
 		{"nothing to answer", llm.Request{Messages: []llm.Message{user(text("  "))}}, 9, llm.CodeInvalid},
-		{"broken arguments", llm.Request{Messages: []llm.Message{{Role: llm.Assistant, Parts: []llm.Part{broken}}}}, 9, llm.CodeInvalid},
+		{"broken arguments", llm.Request{Messages: []llm.Message{{Role: llm.Assistant, Parts: []llm.Part{broken}}}}, 9,
+			llm.CodeInvalid},
 		{"audio", llm.Request{Messages: []llm.Message{user(audio)}}, 9, llm.CodeUnfit},
 		{"no schema", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_schema"}}, 9, llm.CodeInvalid},
-		{"broken schema", llm.Request{Messages: hello, Tools: []llm.Tool{{Name: "f", Schema: jsontext.Value(`{"a":1,"a":2}`)}}}, 9,
+		{"broken schema", llm.Request{Messages: hello, Tools: []llm.Tool{{Name: "f",
+			Schema: jsontext.Value(`{"a":1,"a":2}`)}}}, 9,
 			llm.CodeInvalid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,21 +36,23 @@ func TestProviderErrors(t *testing.T) {
 	} {
 		e := Back{}.Error(tt.status, http.Header{}, []byte(tt.body))
 		if e.Code != tt.code || e.Upstream != tt.status || !strings.Contains(e.Show(), tt.say) {
-			t.Errorf("%d %s: %s upstream %d %q, want %s and %q", tt.status, tt.body, e.Code, e.Upstream, e.Show(), tt.code, tt.say)
+			t.Errorf("%d %s: %s upstream %d %q, want %s and %q", tt.status, tt.body, e.Code, e.Upstream, e.Show(), tt.code,
+				tt.say)
 		}
 	}
 }
 
 func TestProviderMessageIsBounded(t *testing.T) {
-	long := strings.Repeat("ä", 400)
+	long := "x" + strings.Repeat("ä", 400)
 	e := Back{}.Error(400, http.Header{}, []byte(`{"error":{"type":"x","message":"`+long+`"}}`))
-	if n := strings.Count(e.Message, "ä"); n != 250 || strings.ContainsRune(e.Message, '\uFFFD') {
-		t.Errorf("%d runes of the message are repeated, want 250 (500 bytes)", n)
+	if n := strings.Count(e.Message, "ä"); n != 249 || strings.ContainsRune(e.Message, '\uFFFD') {
+		t.Errorf("%d runes of the message are repeated, want 249 (500 bytes, whole runes)", n)
 	}
 }
 
 func TestCredentialIsNeverRepeated(t *testing.T) {
-	e := Back{}.Error(401, http.Header{}, []byte(`{"error":{"type":"authentication_error","message":"bad key sk-ant-123"}}`))
+	e := Back{}.Error(401, http.Header{}, []byte(`{"error":{"type":"authentication_error",`+
+		`"message":"bad key sk-ant-123"}}`))
 	if strings.Contains(e.Error()+e.Show(), "sk-ant") {
 		t.Errorf("the error repeats the key: %v", e)
 	}

@@ -13,12 +13,13 @@ import (
 	"github.com/weirhq/weir/internal/wire/sse"
 )
 
-// FuzzScanMessages: whatever Scan accepts is JSON whose spans lie in the body, and what Forward makes of it is JSON that
-// Scan reads as the same request with another model.
+// FuzzScanMessages: whatever Scan accepts is JSON whose spans lie in the body, and what Forward makes of it is JSON
+// that Scan reads as the same request with another model.
 func FuzzScanMessages(f *testing.F) {
 	f.Add([]byte(fullRequest))
 	f.Add([]byte(`{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}]}`))
-	f.Add([]byte(`{"model":"m","max_tokens":10,"metadata":{"agent":"a"},"stream":null,"messages":[{"content":[],"role":"user"}]}`))
+	f.Add([]byte(`{"model":"m","max_tokens":10,"metadata":{"agent":"a"},"stream":null,"messages":[{"content":[],` +
+		`"role":"user"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		env, err := Front{}.Scan(body)
 		if err != nil {
@@ -48,7 +49,8 @@ func FuzzScanMessages(f *testing.F) {
 		if err != nil {
 			t.Fatalf("forwarded %q: %v", out, err)
 		}
-		if again.Model != "w" || !again.Stream || again.MaxOutput > 3 || again.Turns != env.Turns || again.Needs != env.Needs {
+		if again.Model != "w" || !again.Stream || again.MaxOutput > 3 || again.Turns != env.Turns ||
+			again.Needs != env.Needs {
 			t.Fatalf("forwarded %q reads as %+v", out, again)
 		}
 		if q, err := (Front{}).Decode(body); err == nil && len(q.Messages) > env.Turns {
@@ -58,7 +60,8 @@ func FuzzScanMessages(f *testing.F) {
 }
 
 func valid(t *testing.T, u *llm.Usage) {
-	if u != nil && (u.Input < 0 || u.CacheRead < 0 || u.CacheWrite5m < 0 || u.CacheWrite1h < 0 || u.Output < 0 || u.Reasoning < 0) {
+	if u != nil && (u.Input < 0 || u.CacheRead < 0 || u.CacheWrite5m < 0 || u.CacheWrite1h < 0 || u.Output < 0 ||
+		u.Reasoning < 0) {
 		t.Fatalf("negative usage %+v", u)
 	}
 }

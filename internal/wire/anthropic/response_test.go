@@ -31,7 +31,8 @@ func TestResponse(t *testing.T) {
 	want := &llm.Response{
 		ID: "msg_1", Model: "claude-sonnet-4-5-20250929", Usage: &fullUsage,
 		Choices: []llm.Choice{{Stop: llm.StopToolUse, Parts: []llm.Part{
-			{Kind: llm.Reasoning, Text: "so ", Opaque: jsontext.Value(`{"type":"thinking","thinking":"so\u0020","signature":"c2ln"}`)},
+			{Kind: llm.Reasoning, Text: "so ", Opaque: jsontext.Value(`{"type":"thinking","thinking":"so\u0020",` +
+				`"signature":"c2ln"}`)},
 			text(`I "look".`),
 			{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "toolu_1", Name: "find", Args: jsontext.Value(`{"id":"402"}`)}},
 		}}},
@@ -110,7 +111,8 @@ func TestFrontResponse(t *testing.T) {
 		{"all kinds", llm.Response{
 			ID: "chatcmpl-1", Model: "gpt-x", Usage: &fullUsage,
 			Choices: []llm.Choice{{Stop: llm.StopToolUse, Parts: []llm.Part{
-				{Kind: llm.Reasoning, Text: "own", Opaque: jsontext.Value(`{"type":"thinking","thinking":"own","signature":"s"}`)},
+				{Kind: llm.Reasoning, Text: "own", Opaque: jsontext.Value(`{"type":"thinking","thinking":"own",` +
+					`"signature":"s"}`)},
 				{Kind: llm.Reasoning, Text: "another's"},
 				text("a\nb"), text(""),
 				{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "c1", Name: "f", Args: jsontext.Value(`{"x": 1}`)}},
@@ -189,8 +191,8 @@ type usageTotals struct {
 	Reasoning int64 `json:"output_reasoning_tokens"`
 }
 
-// check reads a message with this usage both ways. Compaction, which that other reader leaves out, is added to what it
-// found.
+// check reads a message with this usage both ways. Compaction, which that other reader leaves out, is added to what
+// it found.
 func (row usageRow) check(t *testing.T) {
 	t.Helper()
 	body := append([]byte(`{"type":"message","content":[],"usage":`), row.Usage...)
@@ -290,7 +292,8 @@ func TestUsageMeters(t *testing.T) {
 		{"writes without a split live 5 minutes", `{"input_tokens":1,"cache_creation_input_tokens":9,"output_tokens":2}`,
 			llm.Usage{Input: 1, CacheWrite5m: 9, Output: 2}},
 		{"split alone", `{"cache_creation":{"ephemeral_1h_input_tokens":9}}`, llm.Usage{CacheWrite1h: 9}},
-		{"nulls", `{"input_tokens":null,"cache_creation":null,"output_tokens_details":null,"iterations":null}`, llm.Usage{}},
+		{"nulls", `{"input_tokens":null,"cache_creation":null,"output_tokens_details":null,"iterations":null}`,
+			llm.Usage{}},
 		{"never negative", `{"input_tokens":-5,"output_tokens":3,"output_tokens_details":{"thinking_tokens":9}}`,
 			llm.Usage{Reasoning: 3}},
 		{"compaction is billed too", `{"input_tokens":10,"output_tokens":2,"iterations":[` +

@@ -24,10 +24,12 @@ func stop1(index string) string {
 }
 
 // recorded is a stream with thinking, text, a server tool and a tool whose arguments are cut at odd bytes.
-var recorded = frame("message_start", `{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant",`+
+var recorded = frame("message_start", `{"type":"message_start","message":{"id":"msg_1","type":"message",`+
+	`"role":"assistant",`+
 	`"model":"claude-s","content":[],"stop_reason":null,"stop_sequence":null,`+
 	`"usage":{"input_tokens":25,"cache_creation_input_tokens":3,"cache_read_input_tokens":4,"output_tokens":1}}}`) +
-	frame("content_block_start", `{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}`) +
+	frame("content_block_start", `{"type":"content_block_start","index":0,"content_block":{"type":"thinking",`+
+		`"thinking":"","signature":""}}`) +
 	frame("ping", `{"type": "ping"}`) +
 	delta1("0", `"type":"thinking_delta","thinking":"I must "`) +
 	delta1("0", `"type":"thinking_delta","thinking":"look."`) +
@@ -35,15 +37,18 @@ var recorded = frame("message_start", `{"type":"message_start","message":{"id":"
 	frame("content_block_start", `{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}`) +
 	delta1("1", `"type":"text_delta","text":"One \"mo"`) +
 	delta1("1", `"type":"text_delta","text":"ment\" \u00e9"`) + stop1("1") +
-	frame("content_block_start", `{"type":"content_block_start","index":2,"content_block":{"type":"server_tool_use","id":"srv","name":"web_search","input":{}}}`) +
+	frame("content_block_start", `{"type":"content_block_start","index":2,`+
+		`"content_block":{"type":"server_tool_use","id":"srv","name":"web_search","input":{}}}`) +
 	delta1("2", `"type":"input_json_delta","partial_json":"{\"q\":\"a\"}"`) + stop1("2") +
-	frame("content_block_start", `{"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"toolu_1","name":"find","input":{}}}`) +
+	frame("content_block_start", `{"type":"content_block_start","index":3,"content_block":{"type":"tool_use",`+
+		`"id":"toolu_1","name":"find","input":{}}}`) +
 	delta1("3", `"type":"input_json_delta","partial_json":""`) +
 	delta1("3", `"type":"input_json_delta","partial_json":"{\"in"`) +
 	delta1("3", `"type":"input_json_delta","partial_json":"voice\": \"4"`) +
 	delta1("3", `"type":"input_json_delta","partial_json":"02\\u00"`) +
 	delta1("3", `"type":"input_json_delta","partial_json":"e9\"}"`) + stop1("3") +
-	frame("message_delta", `{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":89}}`) +
+	frame("message_delta", `{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},`+
+		`"usage":{"output_tokens":89}}`) +
 	frame("message_stop", `{"type":"message_stop"}`)
 
 var recordedUsage = llm.Usage{Input: 25, CacheWrite5m: 3, CacheRead: 4, Output: 89}
@@ -113,8 +118,10 @@ func TestStreamFull(t *testing.T) {
 			{Kind: llm.Reasoning, Text: "I must look.",
 				Opaque: jsontext.Value(`{"type":"thinking","thinking":"I must look.","signature":"c2ln"}`)},
 			text(`One "moment" é`),
-			{Kind: llm.Reasoning, Opaque: jsontext.Value(`{"input":{"q":"a"},"type":"server_tool_use","id":"srv","name":"web_search"}`)},
-			{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "toolu_1", Name: "find", Args: jsontext.Value(`{"invoice": "402\u00e9"}`)}},
+			{Kind: llm.Reasoning, Opaque: jsontext.Value(`{"input":{"q":"a"},"type":"server_tool_use","id":"srv",` +
+				`"name":"web_search"}`)},
+			{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "toolu_1", Name: "find",
+				Args: jsontext.Value(`{"invoice": "402\u00e9"}`)}},
 		},
 	}}}
 	if d := cmp.Diff(answer, got); d != "" {
@@ -128,8 +135,9 @@ func TestStreamLive(t *testing.T) {
 	kinds := ""
 	for _, ev := range eventsOf(ds) {
 		kinds += map[llm.EventKind]string{
-			llm.EvStart: "start ", llm.EvMeter: "meter ", llm.EvPing: "ping ", llm.EvToolStart: "tool ", llm.EvToolArgs: "args ",
-			llm.EvStop: "stop ", llm.EvEnd: "end ", llm.EvText: "TEXT ", llm.EvThink: "THINK ",
+			llm.EvStart: "start ", llm.EvMeter: "meter ", llm.EvPing: "ping ", llm.EvToolStart: "tool ",
+			llm.EvToolArgs: "args ",
+			llm.EvStop:     "stop ", llm.EvEnd: "end ", llm.EvText: "TEXT ", llm.EvThink: "THINK ",
 		}[ev.Kind]
 	}
 	if want := "start meter ping tool args args args args stop meter end "; kinds != want {
@@ -207,9 +215,29 @@ func TestStreamFramesWithoutMeaning(t *testing.T) {
 			t.Errorf("%q: %+v, %v", f, d, err)
 		}
 	}
-	for _, f := range []string{"data: {\n\n", "data: [1]\n\n", "data: {\"type\":1}\n\n", "data: {\"delta\":{},\"delta\":{}}\n\n"} {
+	for _, f := range []string{"data: {\n\n", "data: [1]\n\n", "data: {\"type\":1}\n\n",
+		"data: {\"delta\":{},\"delta\":{}}\n\n"} {
 		if _, err := r.Read([]byte(f)); llm.AsError(err).Code != llm.CodeUpstream {
 			t.Errorf("%q: error = %v", f, err)
+		}
+	}
+}
+
+func TestStreamToolThatOpensWithItsArguments(t *testing.T) {
+	r := Back{}.Stream(wire.StreamOptions{Full: true})
+	ds := readAll(t, r, block1("0", `"type":"tool_use","id":"a","name":"f","input":{ }`)+
+		block1("1", `"type":"tool_use","id":"b","name":"g","input":{"k":1}`))
+	want := []llm.Event{
+		{Kind: llm.EvToolStart, ID: "a", Name: "f"}, {Kind: llm.EvToolStart, Tool: 1, ID: "b", Name: "g"},
+		{Kind: llm.EvToolArgs, Tool: 1, Text: `{"k":1}`},
+	}
+	if d := cmp.Diff(want, eventsOf(ds)); d != "" {
+		t.Errorf("events (-want +got):\n%s", d)
+	}
+	answer, _ := r.Finish()
+	for i, args := range []string{`{}`, `{"k":1}`} {
+		if got := string(answer.Choices[0].Parts[i].Tool.Args); got != args {
+			t.Errorf("arguments %d = %s, want %s", i, got, args)
 		}
 	}
 }
@@ -229,11 +257,13 @@ const noUsage = `"usage":{"input_tokens":0,"cache_creation_input_tokens":0,"cach
 const someUsage = `"usage":{"input_tokens":7,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,` +
 	`"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":3}`
 
-var opening = frame("message_start", `{"type":"message_start","message":{"id":"i","type":"message","role":"assistant",`+
+var opening = frame("message_start", `{"type":"message_start","message":{"id":"i","type":"message",`+
+	`"role":"assistant",`+
 	`"model":"m","content":[],"stop_reason":null,"stop_sequence":null,`+noUsage+`}}`)
 
 func closing(reason, usage string) string {
-	return frame("message_delta", `{"type":"message_delta","delta":{"stop_reason":"`+reason+`","stop_sequence":null},`+usage+`}`) +
+	return frame("message_delta", `{"type":"message_delta",`+
+		`"delta":{"stop_reason":"`+reason+`","stop_sequence":null},`+usage+`}`) +
 		frame("message_stop", `{"type":"message_stop"}`)
 }
 
@@ -263,11 +293,13 @@ func TestWriter(t *testing.T) {
 			opening + block1("0", textStart) + delta1("0", `"type":"text_delta","text":"Hel"`) +
 				delta1("0", `"type":"text_delta","text":"lo\n"`) + stop1("0") + closing("end_turn", someUsage)},
 		{"nothing", []llm.Event{start, stop(llm.StopLength), end}, opening + closing("max_tokens", noUsage)},
-		{"text, then a tool", []llm.Event{start, say("x"), tool(0, "a", "f"), args(0, `{"in`), args(0, `":1}`), stop(llm.StopToolUse), end},
+		{"text, then a tool", []llm.Event{start, say("x"), tool(0, "a", "f"), args(0, `{"in`), args(0, `":1}`),
+			stop(llm.StopToolUse), end},
 			opening + block1("0", textStart) + delta1("0", `"type":"text_delta","text":"x"`) + stop1("0") +
 				block1("1", toolA) + delta1("1", `"type":"input_json_delta","partial_json":"{\"in"`) +
 				delta1("1", `"type":"input_json_delta","partial_json":"\":1}"`) + stop1("1") + closing("tool_use", noUsage)},
-		{"interleaved tools do not overlap", []llm.Event{start, tool(0, "a", "f"), args(0, `{`), tool(1, "", "g"), args(1, `{"k"`),
+		{"interleaved tools do not overlap", []llm.Event{start, tool(0, "a", "f"), args(0, `{`), tool(1, "", "g"), args(1,
+			`{"k"`),
 			args(0, `}`), say("after"), args(1, `:2}`), stop(llm.StopToolUse), end},
 			opening + block1("0", toolA) + delta1("0", `"type":"input_json_delta","partial_json":"{"`) +
 				delta1("0", `"type":"input_json_delta","partial_json":"}"`) + stop1("0") +
@@ -280,7 +312,8 @@ func TestWriter(t *testing.T) {
 				delta1("0", `"type":"thinking_delta","thinking":"hm"`) + delta1("0", `"type":"signature_delta","signature":"s"`) +
 				stop1("0") + block1("1", textStart) + delta1("1", `"type":"text_delta","text":"x"`) + stop1("1") +
 				closing("end_turn", noUsage)},
-		{"redacted thinking", []llm.Event{start, {Kind: llm.EvThink, Opaque: []byte(`{"type":"redacted_thinking","data":"d"}`)},
+		{"redacted thinking", []llm.Event{start, {Kind: llm.EvThink,
+			Opaque: []byte(`{"type":"redacted_thinking","data":"d"}`)},
 			stop(llm.StopEnd), end},
 			opening + block1("0", `"type":"redacted_thinking","data":"d"`) + stop1("0") + closing("end_turn", noUsage)},
 		{"reasoning of another dialect", []llm.Event{start, {Kind: llm.EvThink, Text: "h"},
@@ -292,13 +325,17 @@ func TestWriter(t *testing.T) {
 				closing("refusal", noUsage)},
 		{"ping before the start", []llm.Event{{Kind: llm.EvPing}, start, stop(llm.StopEnd), end},
 			frame("ping", `{"type":"ping"}`) + opening + closing("end_turn", noUsage)},
-		{"nothing after an error", []llm.Event{start, say("x"), {Kind: llm.EvError, Err: &llm.Error{Code: llm.CodeTimeout, Message: "m"}},
+		{"nothing after an error", []llm.Event{start, say("x"), {Kind: llm.EvError, Err: &llm.Error{Code: llm.CodeTimeout,
+			Message: "m"}},
 			say("y"), end, {Kind: llm.EvPing}},
 			opening + block1("0", textStart) + delta1("0", `"type":"text_delta","text":"x"`) +
 				frame("error", `{"type":"error","error":{"type":"timeout_error","message":"m"}}`)},
-		{"other choices have no place", []llm.Event{start, {Kind: llm.EvText, Choice: 1, Text: "x"}, stop(llm.StopEnd), end},
+		{"other choices have no place", []llm.Event{start, {Kind: llm.EvText, Choice: 1, Text: "x"}, stop(llm.StopEnd),
+			end},
 			opening + closing("end_turn", noUsage)},
-		{"arguments of no call", []llm.Event{start, args(3, "{}"), stop(llm.StopEnd), end}, opening + closing("end_turn", noUsage)},
+		{"stop sequence", []llm.Event{start, stop(llm.StopSequence), end}, opening + closing("stop_sequence", noUsage)},
+		{"arguments of no call", []llm.Event{start, args(3, "{}"), stop(llm.StopEnd), end}, opening + closing("end_turn",
+			noUsage)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if d := cmp.Diff(tt.want, writeAll(tt.evs...)); d != "" {

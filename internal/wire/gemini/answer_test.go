@@ -16,9 +16,11 @@ import (
 
 const fullAnswer = `{"candidates":[
  {"content":{"role":"model","parts":[{"text":"so\n","thought":true},{"text":"I \"look\".","thoughtSignature":"dA=="},
-   {"functionCall":{"name":"find","args":{"id":"402"}},"thoughtSignature":"c2ln"},{"functionCall":{"id":"own","name":"now"}}]},
+   {"functionCall":{"name":"find","args":{"id":"402"}},"thoughtSignature":"c2ln"},{"functionCall":{"id":"own",
+   "name":"now"}}]},
   "finishReason":"STOP","index":0,"safetyRatings":[{"category":"X","probability":"LOW"}]},
- {"content":{"parts":[{"text":"other"},{"inlineData":{"mimeType":"image/png","data":"AAAA"}},{"executableCode":{"code":"x"}}]},
+ {"content":{"parts":[{"text":"other"},{"inlineData":{"mimeType":"image/png","data":"AAAA"}},
+   {"executableCode":{"code":"x"}}]},
   "finishReason":"MAX_TOKENS","index":1}],
  "usageMetadata":{"promptTokenCount":30,"cachedContentTokenCount":12,"candidatesTokenCount":9,"thoughtsTokenCount":5,
   "toolUsePromptTokenCount":4,"totalTokenCount":48,"promptTokensDetails":[{"modality":"TEXT","tokenCount":30}]},
@@ -72,7 +74,8 @@ func TestPeek(t *testing.T) {
 func TestFinishReasons(t *testing.T) {
 	for reason, want := range map[string]llm.StopReason{
 		"STOP": llm.StopEnd, "": llm.StopEnd, "MAX_TOKENS": llm.StopLength, "SAFETY": llm.StopFilter,
-		"RECITATION": llm.StopFilter, "PROHIBITED_CONTENT": llm.StopFilter, "BLOCKLIST": llm.StopFilter, "SPII": llm.StopFilter,
+		"RECITATION": llm.StopFilter, "PROHIBITED_CONTENT": llm.StopFilter, "BLOCKLIST": llm.StopFilter,
+		"SPII":     llm.StopFilter,
 		"LANGUAGE": llm.StopFilter, "IMAGE_SAFETY": llm.StopFilter, "MALFORMED_FUNCTION_CALL": llm.StopLength,
 		"UNEXPECTED_TOOL_CALL": llm.StopLength, "OTHER": llm.StopLength, "SOMETHING_NEW": llm.StopEnd,
 	} {
@@ -89,7 +92,8 @@ func TestFinishReasons(t *testing.T) {
 }
 
 func TestBlockedPromptIsARefusal(t *testing.T) {
-	body := []byte(`{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"},"usageMetadata":{"promptTokenCount":4},"modelVersion":"g"}`)
+	body := []byte(`{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"},"usageMetadata":{"promptTokenCount":4},` +
+		`"modelVersion":"g"}`)
 	r, err := Back{}.Response(body)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +115,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 		code     llm.Code
 		upstream int
 	}{
-		{``, llm.CodeUpstream, 0}, {`[]`, llm.CodeUpstream, 0}, {`{}`, llm.CodeUpstream, 0}, {`{"candidates":[]}`, llm.CodeUpstream, 0},
+		{``, llm.CodeUpstream, 0}, {`[]`, llm.CodeUpstream, 0}, {`{}`, llm.CodeUpstream, 0}, {`{"candidates":[]}`,
+			llm.CodeUpstream, 0},
 		{`{"candidates":[{"index":-1}]}`, llm.CodeUpstream, 0},
 		{`{"candidates":[{"index":1000000}]}`, llm.CodeUpstream, 0},
 		{`{"candidates":[],"candidates":[]}`, llm.CodeUpstream, 0},
@@ -144,12 +149,14 @@ func TestUsageMeters(t *testing.T) {
 	}{
 		{"cached is part of the prompt", `{"promptTokenCount":10,"cachedContentTokenCount":4,"candidatesTokenCount":2}`,
 			llm.Usage{Input: 6, CacheRead: 4, Output: 2}},
-		{"thoughts come on top", `{"promptTokenCount":10,"candidatesTokenCount":2,"thoughtsTokenCount":7,"totalTokenCount":19}`,
+		{"thoughts come on top", `{"promptTokenCount":10,"candidatesTokenCount":2,"thoughtsTokenCount":7,` +
+			`"totalTokenCount":19}`,
 			llm.Usage{Input: 10, Output: 2, Reasoning: 7}},
 		{"tool prompts are input", `{"promptTokenCount":10,"toolUsePromptTokenCount":5}`, llm.Usage{Input: 15}},
 		{"output from the total", `{"promptTokenCount":10,"thoughtsTokenCount":3,"totalTokenCount":20}`,
 			llm.Usage{Input: 10, Output: 7, Reasoning: 3}},
-		{"never negative", `{"promptTokenCount":-3,"cachedContentTokenCount":9,"candidatesTokenCount":-1,"totalTokenCount":-9}`,
+		{"never negative", `{"promptTokenCount":-3,"cachedContentTokenCount":9,"candidatesTokenCount":-1,` +
+			`"totalTokenCount":-9}`,
 			llm.Usage{}},
 		{"null", `{"promptTokenCount":null}`, llm.Usage{}},
 	} {

@@ -57,7 +57,8 @@ func TestEncode(t *testing.T) {
 		{"tools", "gemini-2.5-pro", llm.Request{
 			Messages: hello, Choice: llm.ToolChoice{Mode: "tool", Name: "f"},
 			Tools: []llm.Tool{{Name: "f", Description: "d", Schema: jsontext.Value(`{"type":"object"}`)}, {Name: "g"}},
-		}, hi + `,"tools":[{"functionDeclarations":[{"name":"f","description":"d","parametersJsonSchema":{"type":"object"}},` +
+		}, hi + `,"tools":[{"functionDeclarations":[{"name":"f","description":"d",` +
+			`"parametersJsonSchema":{"type":"object"}},` +
 			`{"name":"g"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}},` +
 			`"generationConfig":{"maxOutputTokens":100}}`},
 		{"media", "gemini-2.5-pro", llm.Request{Messages: []llm.Message{user(
@@ -77,12 +78,14 @@ func TestEncode(t *testing.T) {
 			`{"functionCall":{"name":"find","args":{"id":"402"}},"thoughtSignature":"c2ln"},` +
 			`{"functionCall":{"name":"pay","args":{}},"thoughtSignature":"` + noSignature + `"}]},` +
 			`{"role":"user","parts":[{"functionResponse":{"name":"find","response":{"state":"open"}}},` +
-			`{"functionResponse":{"name":"pay","response":{"error":"no money"}}}]}],"generationConfig":{"maxOutputTokens":100}}`},
+			`{"functionResponse":{"name":"pay","response":{"error":"no money"}}}]}],` +
+			`"generationConfig":{"maxOutputTokens":100}}`},
 		{"older models need no signature", "gemini-2.5-flash", llm.Request{Messages: []llm.Message{
 			model(toolUse("c", "f", "{}")), user(toolResult("c", false, text("7"),
 				llm.Part{Kind: llm.Media, Media: &llm.MediaPart{MIME: "image/png", Data: "AAAA"}})),
 		}}, `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}}]},{"role":"user","parts":[` +
-			`{"functionResponse":{"name":"f","response":{"output":"7"}}},{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}],` +
+			`{"functionResponse":{"name":"f","response":{"output":"7"}}},{"inlineData":{"mimeType":"image/png",` +
+			`"data":"AAAA"}}]}],` +
 			`"generationConfig":{"maxOutputTokens":100}}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,7 +104,8 @@ func TestEncodeToolModes(t *testing.T) {
 	for mode, want := range map[string]string{
 		"auto": "AUTO", "none": "NONE", "required": "ANY",
 	} {
-		q := llm.Request{Messages: []llm.Message{user(text("x"))}, Tools: []llm.Tool{{Name: "f"}}, Choice: llm.ToolChoice{Mode: mode}}
+		q := llm.Request{Messages: []llm.Message{user(text("x"))}, Tools: []llm.Tool{{Name: "f"}},
+			Choice: llm.ToolChoice{Mode: mode}}
 		w, err := Back{}.Encode(&q, order("g"))
 		if err != nil || !bytes.Contains(w.Body[0], []byte(`"functionCallingConfig":{"mode":"`+want+`"}`)) {
 			t.Errorf("%s: %s, %v", mode, w.Body, err)
@@ -151,7 +155,8 @@ func TestEncodeRefuses(t *testing.T) {
 		{"broken arguments", llm.Request{Messages: []llm.Message{model(toolUse("c", "f", `[1]`))}}, llm.CodeInvalid},
 		{"media without type", llm.Request{Messages: []llm.Message{user(
 			llm.Part{Kind: llm.Media, Media: &llm.MediaPart{Data: "AAAA"}})}}, llm.CodeInvalid},
-		{"broken schema", llm.Request{Messages: hello, Tools: []llm.Tool{{Name: "f", Schema: jsontext.Value(`{"a":1,"a":2}`)}}},
+		{"broken schema", llm.Request{Messages: hello, Tools: []llm.Tool{{Name: "f",
+			Schema: jsontext.Value(`{"a":1,"a":2}`)}}},
 			llm.CodeInvalid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

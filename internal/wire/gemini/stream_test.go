@@ -27,12 +27,15 @@ func usage1(out, thoughts string) string {
 }
 
 // recorded is a stream with a thought, text cut inside an escape's neighbourhood, a signature and a call.
-var recorded = chunk(say(`{"text":"I must ","thought":true}`)+`,"usageMetadata":{"promptTokenCount":20,"totalTokenCount":20}`) +
+var recorded = chunk(say(`{"text":"I must ","thought":true}`)+`,"usageMetadata":{"promptTokenCount":20,`+
+	`"totalTokenCount":20}`) +
 	chunk(say(`{"text":"look.","thought":true}`)+","+usage1("0", "7")) +
 	chunk(say(`{"text":"One \"mo"}`)+","+usage1("2", "7")) +
 	chunk(say(`{"text":"ment\" \u00e9"}`)+","+usage1("4", "7")) +
-	chunk(say(`{"functionCall":{"name":"find","args":{"id":"4\u00302"}},"thoughtSignature":"c2ln"}`)+","+usage1("9", "7")) +
-	chunk(`"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},"finishReason":"STOP","index":0}],`+usage1("11", "8"))
+	chunk(say(`{"functionCall":{"name":"find","args":{"id":"4\u00302"}},"thoughtSignature":"c2ln"}`)+","+usage1("9",
+		"7")) +
+	chunk(`"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},"finishReason":"STOP","index":0}],`+
+		``+usage1("11", "8"))
 
 var recordedUsage = llm.Usage{Input: 15, CacheRead: 5, Output: 11, Reasoning: 8}
 
@@ -128,7 +131,8 @@ func TestStreamLive(t *testing.T) {
 		t.Errorf("text bytes = %d, want %d", n, want)
 	}
 	last := ds[len(ds)-1].Events
-	want := []llm.Event{{Kind: llm.EvStop, Stop: llm.StopToolUse}, {Kind: llm.EvMeter, Usage: &recordedUsage}, {Kind: llm.EvEnd}}
+	want := []llm.Event{{Kind: llm.EvStop, Stop: llm.StopToolUse}, {Kind: llm.EvMeter, Usage: &recordedUsage},
+		{Kind: llm.EvEnd}}
 	if d := cmp.Diff(want, last); d != "" {
 		t.Errorf("last events (-want +got):\n%s", d)
 	}
@@ -139,7 +143,8 @@ func TestStreamLive(t *testing.T) {
 
 func TestStreamOfSeveralCandidates(t *testing.T) {
 	two := func(a, b, finish string) string {
-		return chunk(`"candidates":[{"content":{"parts":[{"text":"` + a + `"}]}` + finish + `},{"content":{"parts":[{"text":"` + b +
+		return chunk(`"candidates":[{"content":{"parts":[{"text":"` + a + `"}]}` + finish +
+			`},{"content":{"parts":[{"text":"` + b +
 			`"}]},"index":1}],` + usage1("1", "0"))
 	}
 	r := Back{}.Stream(wire.StreamOptions{Full: true})
@@ -159,7 +164,8 @@ func TestStreamOfSeveralCandidates(t *testing.T) {
 
 func TestStreamSignedText(t *testing.T) {
 	r := Back{}.Stream(wire.StreamOptions{Full: true})
-	readAll(t, r, chunk(say(`{"text":"a"}`))+chunk(say(`{"text":"b"}`))+chunk(say(`{"text":"","thoughtSignature":"dA=="}`))+
+	readAll(t, r, chunk(say(`{"text":"a"}`))+chunk(say(`{"text":"b"}`))+chunk(say(`{"text":"",`+
+		`"thoughtSignature":"dA=="}`))+
 		chunk(say(`{"text":"c"}`)))
 	got, _ := r.Finish()
 	signed := text("")
@@ -209,7 +215,7 @@ func TestStreamThatWasCutIsNotComplete(t *testing.T) {
 
 func TestStreamError(t *testing.T) {
 	r := Back{}.Stream(wire.StreamOptions{})
-	ds := readAll(t, r, recorded+"data: {\"error\":{\"code\":429,\"message\":\"m\",\"status\":\"RESOURCE_EXHAUSTED\"}}\n\n")
+	ds := readAll(t, r, recorded+`data: {"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}`+"\n\n")
 	ev := ds[len(ds)-1].Events[0]
 	if ev.Kind != llm.EvError || ev.Err.Code != llm.CodeRate || ev.Err.Upstream != 429 {
 		t.Errorf("event %+v", ev)

@@ -11,8 +11,9 @@ var (
 		"usage", "error", "x_groq", "message")
 	groqKeys   = scan.NewKeys("usage")
 	choiceKeys = scan.NewKeys("index", "message", "delta", "finish_reason", "logprobs")
-	speechKeys = scan.NewKeys("role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls", "function_call")
-	pieceKeys  = scan.NewKeys("type", "text", "thinking")
+	speechKeys = scan.NewKeys("role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls",
+		"function_call")
+	pieceKeys = scan.NewKeys("type", "text", "thinking")
 )
 
 // maxTools bounds the tool calls of one choice that an answer may make Weir keep.

@@ -10,11 +10,14 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 )
 
-const wholeAnswer = `{"id":"chatcmpl-1","object":"chat.completion","created":1748300000,"model":"gpt-4o-2024","system_fingerprint":"fp_1",
+const wholeAnswer = `{"id":"chatcmpl-1","object":"chat.completion","created":1748300000,"model":"gpt-4o-2024",
+ "system_fingerprint":"fp_1",
 "service_tier":"default","choices":[
-{"index":0,"message":{"role":"assistant","content":"Invoice \"402\" is approved.","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"},
+{"index":0,"message":{"role":"assistant","content":"Invoice \"402\" is approved.","refusal":null,"annotations":[]},
+ "logprobs":null,"finish_reason":"stop"},
 {"index":1,"message":{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[
- {"id":"c1","type":"function","function":{"name":"find","arguments":"{\"id\":402}"}},{"function":{"arguments":"","name":"now"},"id":"c2","type":"function"}]},"finish_reason":"tool_calls"},
+ {"id":"c1","type":"function","function":{"name":"find","arguments":"{\"id\":402}"}},{"function":{"arguments":"",
+ "name":"now"},"id":"c2","type":"function"}]},"finish_reason":"tool_calls"},
 {"index":2,"message":{"role":"assistant","content":"","refusal":"I cannot."},"finish_reason":"length"}],
 "usage":{"prompt_tokens":20,"completion_tokens":9,"total_tokens":29,"prompt_tokens_details":{"cached_tokens":16}}}`
 
@@ -74,6 +77,10 @@ func TestAnswersOfCompatibleServers(t *testing.T) {
 			`{"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","` +
 				`text":"a"},{"type":"text","text":"b"}]},"finish_reason":"stop"}`,
 			llm.Choice{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}, text("ab")}, Stop: llm.StopEnd}},
+		{"thinking as a string", `{"message":{"content":[7,{"type":"thinking","thinking":"hm"}]},"finish_reason":"stop"}`,
+			llm.Choice{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}}, Stop: llm.StopEnd}},
+		{"arguments that are no string", `{"message":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":{}}}]}}`,
+			llm.Choice{Parts: []llm.Part{toolUse("c", "f", "{}")}}},
 		{"reasoning under two names",
 			`{"message":{"content":"a","reasoning":"hm","reasoning_content":"hm"},"finish_reason":"stop"}`,
 			llm.Choice{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}, text("a")}, Stop: llm.StopEnd}},
@@ -112,6 +119,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{`{}`, llm.CodeUpstream, "without choices"},
 		{`{"choices":[{"index":0}],"choices":[]}`, llm.CodeUpstream, "cannot be read"},
 		{`{"choices":[{"index":128}]}`, llm.CodeUpstream, "cannot be read"},
+		{`{"choices":[` + strings.Repeat(`{"index":0},`, 128) + `{"index":0}]}`, llm.CodeUpstream, "cannot be read"},
+		{`{"choices":[{"index":0}],"error":{"message":null,"code":504}}`, llm.CodeTimeout, "reported an error"},
 		{`{"choices":[{"message":{"tool_calls":[{"index":9000,"id":"c","function":{"name":"f"}}]}}]}`, llm.CodeUpstream,
 			"cannot be read"},
 		{`{"choices":[{"message":{"tool_calls":{}}}]}`, llm.CodeUpstream, "cannot be read"},

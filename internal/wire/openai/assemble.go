@@ -92,7 +92,8 @@ func (s *spoken) parts() []llm.Part {
 		parts = append(parts, llm.Part{Kind: llm.Refusal, Text: s.refusal.String()})
 	}
 	for _, t := range s.tools {
-		parts = append(parts, llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: t.id, Name: t.name, Args: argsOf(t.args.String())}})
+		use := &llm.ToolCall{ID: t.id, Name: t.name, Args: argsOf(t.args.String())}
+		parts = append(parts, llm.Part{Kind: llm.ToolUse, Tool: use})
 	}
 	return parts
 }

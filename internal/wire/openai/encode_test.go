@@ -72,6 +72,24 @@ func TestEncodeWritesARequest(t *testing.T) {
 	mustScan(t, got)
 }
 
+func TestEncodeTurnsOfTheModel(t *testing.T) {
+	for _, tc := range []struct {
+		parts []llm.Part
+		want  string
+	}{
+		{nil, `{"role":"assistant","content":""}`},
+		{[]llm.Part{{Kind: llm.Refusal, Text: "no"}}, `{"role":"assistant","content":null,"refusal":"no"}`},
+		{[]llm.Part{toolUse("c", "f", "{")}, `{"role":"assistant","content":null,"tool_calls":[` +
+			`{"id":"c","type":"function","function":{"name":"f","arguments":"{"}}]}`},
+		{[]llm.Part{text("a"), text("b")}, `{"role":"assistant","content":"ab"}`},
+	} {
+		q := &llm.Request{Messages: []llm.Message{{Role: llm.Assistant, Parts: tc.parts}}}
+		if got := encode(t, q, call.Order{}); got != `{"model":"","messages":[`+tc.want+`]}` {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
 func TestEncodeMedia(t *testing.T) {
 	for _, tc := range []struct {
 		m    llm.MediaPart
@@ -104,17 +122,24 @@ func TestEncodeMedia(t *testing.T) {
 func TestDecodeReadsARequest(t *testing.T) {
 	const body = `{"model":"m","messages":[
 {"role":"system","content":"S1"},{"role":"developer","content":[{"type":"text","text":"S2"}]},
-{"role":"user","name":"bob","content":[{"type":"text","text":"look"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AA","detail":"low"}},
- {"type":"image_url","image_url":{"url":"https://a/b.png"}},{"type":"input_audio","input_audio":{"data":"BB","format":"mp3"}},
+{"role":"user","name":"bob","content":[{"type":"text","text":"look"},{"type":"image_url",
+ "image_url":{"url":"data:image/png;base64,AA","detail":"low"}},
+ {"type":"image_url","image_url":{"url":"https://a/b.png"}},{"type":"input_audio","input_audio":{"data":"BB",
+ "format":"mp3"}},
  {"type":"file","file":{"filename":"f.pdf","file_data":"data:application/pdf;base64,CC"}}]},
-{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},
+{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c1","type":"function",
+ "function":{"name":"f","arguments":"{\"a\":1}"}},
  {"id":"c2","type":"function","function":{"name":"g","arguments":""}}]},
-{"role":"tool","tool_call_id":"c1","content":"r1"},{"role":"tool","tool_call_id":"c2","content":[{"type":"text","text":"r2"}]},
+{"role":"tool","tool_call_id":"c1","content":"r1"},{"role":"tool","tool_call_id":"c2","content":[{"type":"text",
+ "text":"r2"}]},
 {"role":"assistant","content":"","refusal":"no"},
 {"role":"user","content":"bye"}],
-"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"},"strict":true}},{"type":"function","function":{"name":"g","parameters":null}}],
-"tool_choice":"required","parallel_tool_calls":false,"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"a":1},"strict":true}},
-"stop":["x","y"],"temperature":0,"top_p":0.9,"seed":-1,"n":2,"max_tokens":33,"stream":true,"user":"u","logit_bias":{"1":2},"frequency_penalty":null}`
+"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"},"strict":true}},
+ {"type":"function","function":{"name":"g","parameters":null}}],
+"tool_choice":"required","parallel_tool_calls":false,"response_format":{"type":"json_schema",
+ "json_schema":{"name":"n","schema":{"a":1},"strict":true}},
+"stop":["x","y"],"temperature":0,"top_p":0.9,"seed":-1,"n":2,"max_tokens":33,"stream":true,"user":"u",
+ "logit_bias":{"1":2},"frequency_penalty":null}`
 	got, err := Front{}.Decode([]byte(body))
 	if err != nil {
 		t.Fatal(err)
@@ -151,8 +176,10 @@ func TestDecodeReadsARequest(t *testing.T) {
 }
 
 func TestDecodeOlderForms(t *testing.T) {
-	q, err := Front{}.Decode([]byte(`{"model":"m","functions":[{"name":"f"}],"function_call":{"name":"f"},"stop":"end","safety_identifier":"id",
-"response_format":{"type":"text"},"messages":[{"role":"assistant","function_call":{"name":"f","arguments":"{"}},{"role":"function","name":"f","content":"r"}]}`))
+	q, err := Front{}.Decode([]byte(`{"model":"m","functions":[{"name":"f"}],"function_call":{"name":"f"},"stop":"end",
+ "safety_identifier":"id",
+"response_format":{"type":"text"},"messages":[{"role":"assistant","function_call":{"name":"f","arguments":"{"}},
+ {"role":"function","name":"f","content":"r"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +254,8 @@ func checkEncode(t testing.TB, q *llm.Request) {
 		}
 		t.Fatalf("%+v became %q: %v", q, body, err)
 	}
-	if again.Model != q.Model || again.MaxOutput != q.MaxOutput || len(again.Tools) != len(q.Tools) || again.Stream != q.Stream {
+	same := again.Model == q.Model && again.MaxOutput == q.MaxOutput && again.Stream == q.Stream
+	if !same || len(again.Tools) != len(q.Tools) {
 		t.Fatalf("%+v became %q", q, body)
 	}
 	w2, err := Back{}.Encode(again, call.Order{Target: call.Target{WireID: q.Model}, Stream: q.Stream})

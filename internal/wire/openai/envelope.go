@@ -53,7 +53,9 @@ func (Front) Scan(body []byte) (llm.Envelope, error) {
 
 // keep copies the short strings of the envelope, all into one allocation.
 func (s *scanner) keep() {
-	from := [...]scan.Str{s.model, s.user, s.hints.useCase, s.hints.workflow, s.hints.agent, s.hints.session, s.hints.dataClass}
+	f, h := &s.hints, &s.env.Metadata
+	from := [...]scan.Str{s.model, s.user, f.useCase, f.workflow, f.agent, f.session, f.dataClass}
+	into := [...]*string{&s.env.Model, &s.env.User, &h.UseCase, &h.Workflow, &h.Agent, &h.Session, &h.DataClass}
 	size := 0
 	for _, v := range from {
 		size += v.Len()
@@ -64,9 +66,8 @@ func (s *scanner) keep() {
 		ends[i] = len(all)
 	}
 	text := string(all)
-	h := &s.env.Metadata
 	start := 0
-	for i, to := range [...]*string{&s.env.Model, &s.env.User, &h.UseCase, &h.Workflow, &h.Agent, &h.Session, &h.DataClass} {
+	for i, to := range into {
 		*to = text[start:ends[i]]
 		start = ends[i]
 	}

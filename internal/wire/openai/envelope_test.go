@@ -39,11 +39,14 @@ func mustScan(t testing.TB, body string) llm.Envelope {
 func TestScanTellsWhatRoutingNeeds(t *testing.T) {
 	const body = `{ "model" : "gpt-4\u006f", "stream":true, "stream_options": {"include_usage": true, "x": 1},
  "max_completion_tokens": 64, "n": 3, "user":"u-7", "new_field": {"Model": [1, "note"]},
- "metadata":{"use_case":"invoices","x-weir-workflow":"p2p","agent":"ap","session":"s1","data-class":"internal","mine":"x","n":null},
+ "metadata":{"use_case":"invoices","x-weir-workflow":"p2p","agent":"ap","session":"s1","data-class":"internal",
+ "mine":"x","n":null},
  "messages":[{"role":"system","content":"Be brief."},{"content":"a \"b\"","role":"user"},
- {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},
+ {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f",
+ "arguments":"{\"x\":1}"}}]},
  {"role":"tool","tool_call_id":"c1","content":"42"},
- {"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},{"type":"text","text":"see?"},
+ {"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},{"type":"text",
+ "text":"see?"},
  {"type":"text","text":"more"}]}]}`
 	env := mustScan(t, body)
 	if got := texts(body, env); !cmp.Equal(got, []string{
@@ -114,6 +117,9 @@ func TestScanFindsTextInUnusualPlaces(t *testing.T) {
 		`"messages":[{"role":"assistant","content":null,"refusal":"SECRET"}]`,
 		`"messages":[{"role":"assistant","reasoning_content":"SECRET"}]`,
 		`"messages":[{"role":"assistant","function_call":{"name":"f","arguments":"SECRET"}}]`,
+		`"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{"x":"SECRET"}}}]}]`,
+		`"messages":[{"role":"assistant","tool_calls":[{"type":"custom","custom":{"input":"SECRET"}}]}]`,
+		`"response_format":{"type":"grammar","grammar":"SECRET"}`,
 		`"messages":[{"role":"user","content":[{"type":"other","other":{"deep":[{"x":"SECRET"}]}}]}]`,
 		`"messages":[{"role":"user","content":[{"type":"file","file":{"filename":"SECRET","file_id":"f"}}]}]`,
 		`"messages":[{"role":"user","content":"x","extra":{"k":"SECRET"}}]`,

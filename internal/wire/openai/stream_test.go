@@ -290,6 +290,18 @@ func TestStreamAnswerIsBounded(t *testing.T) {
 	}
 }
 
+func TestStreamArgumentsWithoutACall(t *testing.T) {
+	in := frames(`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":2000,"function":{"arguments":"{}"}}]}}]}`)
+	if s := readStream(t, in, wire.StreamOptions{}); s.err == nil {
+		t.Error("tool call 2000 was accepted")
+	}
+	in = frames(`{"choices":[{"index":0,"delta":{"tool_calls":[{"function":{"arguments":"{}"}}]}}]}`)
+	s := readStream(t, in, wire.StreamOptions{Full: true})
+	if d := cmp.Diff([]llm.Choice{{Parts: []llm.Part{toolUse("", "", "{}")}}}, s.answer.Choices); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestStreamStartWaitsForTheModel(t *testing.T) {
 	azure := `{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0}]}`
 	s := readStream(t, frames(azure, roleChunk, stopChunk, "[DONE]"), wire.StreamOptions{Full: true})
@@ -315,7 +327,8 @@ func FuzzStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, cut int) {
 		light := readStream(t, string(in), wire.StreamOptions{})
 		full := readStream(t, string(in), wire.StreamOptions{Full: true, StripUsage: true})
-		if (light.err == nil) != (full.err == nil) || light.complete != full.complete || light.bytes != full.bytes || light.terminal != full.terminal {
+		same := light.complete == full.complete && light.bytes == full.bytes && light.terminal == full.terminal
+		if !same || (light.err == nil) != (full.err == nil) {
 			t.Fatalf("%q:\nlight %+v\nfull %+v", in, light, full)
 		}
 		if !strings.HasPrefix(string(in), light.raw) {

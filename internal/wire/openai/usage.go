@@ -18,8 +18,8 @@ var (
 // totals are a usage object's figures as they stand there: sums that overlap.
 type totals struct{ prompt, completion, total, cached, written, reasoning int64 }
 
-// readUsage reads a usage object, or skips another value, and reports whether it told a count. Where cached tokens stand is the
-// provider's choice: prompt_tokens_details.cached_tokens (OpenAI), prompt_cache_hit_tokens (DeepSeek),
+// readUsage reads a usage object, or skips another value, and reports whether it told a count. Where cached tokens
+// stand is the provider's choice: prompt_tokens_details.cached_tokens (OpenAI), prompt_cache_hit_tokens (DeepSeek),
 // num_cached_tokens (Mistral), cached_tokens; told twice, the larger counts once.
 func readUsage(c *scan.Cursor, body []byte) (llm.Usage, bool) {
 	if c.Kind() != scan.Object {

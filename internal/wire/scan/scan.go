@@ -1,7 +1,7 @@
 // Package scan reads JSON text in one strict pass over its bytes, without decoding it. A dialect walks the objects of
 // its protocol with a Cursor and skips the rest; whatever is walked or skipped is checked all the same:
 //
-//   - RFC 8259 grammar, valid UTF-8, escapes that name a character (a lone surrogate does not), nothing after the value;
+//   - RFC 8259 grammar, valid UTF-8, escapes that name a character (a lone surrogate does not), nothing behind;
 //   - depth <= MaxDepth, refused at the first bracket too many, without recursion;
 //   - no key twice in any object (compared after undoing escapes), in time linear in the keys and bounded memory;
 //   - in protocol objects no key that is a protocol key in another case ("Model"): readers disagree on what it means.
@@ -164,7 +164,8 @@ func (c *Cursor) Kind() Kind {
 
 var kindOf = [256]Kind{
 	'n': Null, 't': Bool, 'f': Bool, '"': String, '{': Object, '[': Array, '-': Number,
-	'0': Number, '1': Number, '2': Number, '3': Number, '4': Number, '5': Number, '6': Number, '7': Number, '8': Number, '9': Number,
+	'0': Number, '1': Number, '2': Number, '3': Number, '4': Number,
+	'5': Number, '6': Number, '7': Number, '8': Number, '9': Number,
 }
 
 // want reports whether the next value is of kind k; another kind is an error.

@@ -315,3 +315,73 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 }
+
+func TestMisusedWalksAreErrors(t *testing.T) {
+	for name, walk := range map[string]func(*Cursor){
+		"array taken for an object": func(c *Cursor) { c.Array(); c.Next() },
+		"object taken for an array": func(c *Cursor) { c.Array(); c.More(); c.Object(nil); c.More() },
+		"outside any bracket":       func(c *Cursor) { c.Skip(); c.More() },
+		"left early":                func(c *Cursor) { c.Array(); c.More() },
+	} {
+		c := Open([]byte(`[{"a":1}]`))
+		if c.Key() != "" || c.KeyBytes() != nil || c.Index() != 0 || c.KeySpan() != (llm.Span{}) {
+			t.Errorf("%s: a key before any object", name)
+		}
+		walk(c)
+		if err := c.End(); err == nil || !strings.Contains(err.Error(), "a walk") {
+			t.Errorf("%s: %v", name, err)
+		}
+		c.Close()
+	}
+}
+
+func TestKeySpanHoldsTheQuotes(t *testing.T) {
+	text := []byte(`{ "a\u0062" : 1}`)
+	c := Open(text)
+	defer c.Close()
+	c.Object(nil)
+	c.Next()
+	if s := c.KeySpan(); string(text[s.Start:s.End]) != `"a\u0062"` || string(c.KeyBytes()) != "ab" {
+		t.Errorf("%v, %q", s, c.KeyBytes())
+	}
+}
+
+func TestLongKeysAreCutInErrors(t *testing.T) {
+	key := strings.Repeat("é", 500)
+	err := read([]byte(`{"` + key + `":1,"` + key + `":2}`))
+	if err == nil || len(err.Error()) > 500 || !strings.Contains(err.Error(), "é...") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNewKeysRefusesWhatItCannotHold(t *testing.T) {
+	for _, name := range []string{"schlüssel", strings.Repeat("k", maxKeyLen+1)} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q was taken", name)
+				}
+			}()
+			NewKeys(name)
+		}()
+	}
+}
+
+func TestUnquoteKeepsWhatIsMalformed(t *testing.T) {
+	if got := string(Unquote(nil, []byte(`a\qb\u12`))); got != `a\qb\u12` {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestStrCompares(t *testing.T) {
+	text := []byte(`["abc","\u0061bc","x"]`)
+	c := Open(text)
+	defer c.Close()
+	var got []bool
+	for c.Array(); c.More(); {
+		got = append(got, c.String().Is(text, "abc"))
+	}
+	if err := c.End(); err != nil || fmt.Sprint(got) != "[true true false]" {
+		t.Errorf("%v, %v", got, err)
+	}
+}

@@ -1,0 +1,139 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/models/catalog"
+	"github.com/weirhq/weir/internal/server"
+	"github.com/weirhq/weir/internal/sim"
+	"github.com/weirhq/weir/internal/sim/scenario"
+)
+
+// file is the demo's weir.yaml. The routes differ only in their layers; a use case for each run makes the ledger's own
+// report the demo's table: weir usage --by use-case.
+const file = `# The configuration of weir demo: simulated providers on loopback, the article's three layers.
+version: 1
+listen: {api: %s, admin: 127.0.0.1:0}
+storage: {dir: data}
+prices: article-2026-06
+providers:
+  google: {preset: gemini, key: env:WEIR_DEMO_KEY, url: "http://%s/gemini/v1beta"}
+  openai: {preset: openai, key: env:WEIR_DEMO_KEY, url: "http://%s/openai/v1"}
+deployments:
+  flash-lite: {model: gemini-flash-lite, provider: google, region: eu}
+  pro:        {model: gemini-3.1-pro, provider: google, region: eu}
+  gpt:        {model: gpt-5.5, provider: openai, region: us}
+checks:
+  invoice-shape: {schema: invoice.json}
+routes:
+  procurement:          # the cascade: cheapest first, escalate only on failure, a brief for the top
+    mode: enforce
+    layers:
+      - {name: edge, use: [flash-lite], checks: [invoice-shape]}
+      - {name: mid,  use: [pro], checks: [invoice-shape]}
+      - {name: top,  use: [gpt], context: brief, compress_with: [extractive]}
+    targets: {edge: 75%%, mid: 20%%, top: 5%%}
+  frontier:             # what the organisation did before: every call to the frontier model
+    mode: enforce
+    layers:
+      - {name: frontier, use: [gpt]}
+data: {unlabelled: internal, may_reach: {public: any, internal: any}}
+use_cases:
+  walkthrough:    {owner: demo, kpi: shown, stakes: low, floor: internal, review: 2030-01-31}
+  uniform-before: {owner: demo, kpi: interactions answered, stakes: low, floor: internal, review: 2030-01-31}
+  uniform-after:  {owner: demo, kpi: interactions answered, stakes: low, floor: internal, review: 2030-01-31}
+  mixed-before:   {owner: demo, kpi: interactions answered, stakes: low, floor: internal, review: 2030-01-31}
+  mixed-after:    {owner: demo, kpi: interactions answered, stakes: low, floor: internal, review: 2030-01-31}
+`
+
+// stage is the set: simulated providers, a gateway before them, and what was played.
+type stage struct {
+	o       Options
+	day     *scenario.Scenario
+	catalog *catalog.Catalog
+	witness *witness
+	client  *client
+	server  *server.Server
+	key     string
+	played  map[string][]played // by use case
+	strike  func()
+}
+
+// witness passes questions on to the scenario's agent and keeps what the top layer was asked in the walk-through.
+type witness struct {
+	scenario.Agent
+	mu   sync.Mutex
+	ref  string
+	seen string
+}
+
+// Answer answers as the scenario says.
+func (w *witness) Answer(q sim.Query) (sim.Answer, error) {
+	w.mu.Lock()
+	if w.ref != "" && strings.Contains(q.LastUser(), w.ref) {
+		w.seen = q.LastUser()
+	}
+	w.mu.Unlock()
+	return w.Agent.Answer(q)
+}
+
+// raise builds the stage: providers listen, the gateway answers.
+func raise(o Options) (*stage, error) {
+	st := &stage{o: o, day: scenario.Procurement(), catalog: catalog.Embedded(), played: map[string][]played{}}
+	st.witness = &witness{Agent: scenario.Agent{Scenario: st.day, Seed: o.Seed, Catalog: st.catalog}}
+	providers, err := sim.New(sim.Config{Models: st.day.Models(st.catalog), Answers: st.witness, Seed: o.Seed, Speed: speed})
+	if err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the simulated providers: %w", err)
+	}
+	backstage := &http.Server{Handler: providers, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = backstage.Serve(ln) }() // ends with Close below
+	conf, err := st.configure(ln.Addr().String())
+	if err != nil {
+		return nil, errors.Join(err, backstage.Close())
+	}
+	st.server, err = server.New(server.Options{Config: conf, Version: o.Version, FirstKeyName: "demo"})
+	if err != nil {
+		return nil, errors.Join(err, backstage.Close())
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- st.server.Serve(ctx) }()
+	st.key = st.server.FirstKey
+	st.client = newClient("http://"+st.server.API(), st.key)
+	st.strike = sync.OnceFunc(func() {
+		stop()
+		if err := errors.Join(<-ended, backstage.Close()); err != nil {
+			fmt.Fprintf(o.Err, "weir demo: stopping: %v\n", err)
+		}
+	})
+	return st, nil
+}
+
+// configure writes the demo's files and reads them as serve would.
+func (st *stage) configure(providers string) (*config.Config, error) {
+	path := filepath.Join(st.o.Dir, "weir.yaml")
+	text := fmt.Sprintf(file, st.o.Listen, providers, providers)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("write the demo's configuration: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(st.o.Dir, "invoice.json"), scenario.AnswerSchema(), 0o600); err != nil {
+		return nil, fmt.Errorf("write the demo's schema: %w", err)
+	}
+	return config.Load(path, func(name string) (string, bool) {
+		return "simulated-provider-key", name == "WEIR_DEMO_KEY"
+	})
+}

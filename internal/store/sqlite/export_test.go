@@ -1,0 +1,32 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+)
+
+// CheckpointEvery makes the WAL be folded back after so many pages, so that short tests see many checkpoints.
+func (l *DB) CheckpointEvery(pages int) error {
+	return l.Exec(fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", pages))
+}
+
+// Exec runs a statement on the ledger's writing connection.
+func (l *DB) Exec(query string) error {
+	return l.conn.Raw(func(dc any) error {
+		_, err := dc.(driver.ExecerContext).ExecContext(context.Background(), query, nil)
+		return err
+	})
+}
+
+// Integrity runs SQLite's own check of the file.
+func (r *Reader) Integrity() (result string, err error) {
+	err = r.ro.QueryRow("PRAGMA integrity_check").Scan(&result)
+	return result, err
+}
+
+// AppendLines and ParseLines are the codec of the lines column.
+var (
+	AppendLines = appendLines
+	ParseLines  = parseLines
+)
