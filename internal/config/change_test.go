@@ -33,6 +33,11 @@ func TestDiff(t *testing.T) {
 			[]string{"deployments.alias removed"},
 		},
 		{
+			"two names, one the other's beginning", "  alias:", "  new-2: {model: gpt-5.5, provider: openai}\n" +
+				"  new: {model: gpt-5.5, provider: openai}\n  alias:",
+			[]string{"deployments.new added", "deployments.new-2 added"},
+		},
+		{
 			"a route more", "  plain:", "  extra: {layers: [{name: only, use: gpu}]}\n  plain:",
 			[]string{"routes: [procurement, plain] -> [procurement, extra, plain]", "routes.extra added"},
 		},
@@ -194,36 +199,52 @@ func TestInit(t *testing.T) {
 		want [][]string // deployments by layer
 	}{
 		{
-			"Anthropic alone", map[string]string{"ANTHROPIC_API_KEY": "sk-ant-aaaabbbbcccc"},
+			"Anthropic alone",
+			map[string]string{"ANTHROPIC_API_KEY": "sk-ant-aaaabbbbcccc"},
 			[][]string{{"claude-haiku-4.5"}, {"claude-sonnet-4.6"}, {"claude-opus-4.6"}},
 		},
 		{
-			"OpenAI alone", map[string]string{"OPENAI_API_KEY": "sk-proj-aaaabbbbcccc"},
+			"OpenAI alone",
+			map[string]string{"OPENAI_API_KEY": "sk-proj-aaaabbbbcccc"},
 			[][]string{{"gpt-4o-mini"}, {"gpt-5.4-mini"}, {"gpt-5.5"}},
 		},
 		{
-			"Google alone, by its older variable", map[string]string{"GOOGLE_API_KEY": "AIzaaaabbbbcccc"},
+			"Google alone, by its older variable",
+			map[string]string{"GOOGLE_API_KEY": "AIzaaaabbbbcccc"},
 			[][]string{{"gemini-flash-lite"}, {"gemini-3.1-pro"}},
 		},
-		{"DeepSeek alone", map[string]string{"DEEPSEEK_API_KEY": "sk-aaaabbbbcccc"}, [][]string{{"deepseek-v4-flash"},
-			{"deepseek-v4-pro"}}},
-		{"Mistral alone", map[string]string{"MISTRAL_API_KEY": "aaaabbbbcccc"}, [][]string{{"mistral-small-2603"},
-			{"mistral-large-2512"}}},
+		{"DeepSeek alone", map[string]string{"DEEPSEEK_API_KEY": "sk-aaaabbbbcccc"}, [][]string{
+			{"deepseek-v4-flash"},
+			{"deepseek-v4-pro"},
+		}},
+		{"Mistral alone", map[string]string{"MISTRAL_API_KEY": "aaaabbbbcccc"}, [][]string{
+			{"mistral-small-2603"},
+			{"mistral-large-2512"},
+		}},
 		{"Qwen alone", map[string]string{"DASHSCOPE_API_KEY": "sk-aaaabbbbcccc"}, [][]string{{"qwen-3.5"}}},
 		{"Groq alone", map[string]string{"GROQ_API_KEY": "gsk_aaaabbbbcccc"}, [][]string{{"gpt-oss-20b"}, {"gpt-oss-120b"}}},
 		{"xAI alone", map[string]string{"XAI_API_KEY": "xai-aaaabbbbcccc"}, [][]string{{"grok-4.3"}}},
 		{"Together alone", map[string]string{"TOGETHER_API_KEY": "aaaabbbbcccc"}, [][]string{{"qwen-3.5"}, {"gpt-oss-120b"}}},
 		{
-			"OpenRouter alone", map[string]string{"OPENROUTER_API_KEY": "sk-or-aaaabbbbcccc"},
-			[][]string{{"gemini-flash-lite", "gpt-4o-mini"}, {"gpt-5.4-mini", "gemini-3.1-pro", "claude-sonnet-4.6"},
-				{"gpt-5.5", "claude-opus-4.6"}},
+			"OpenRouter alone",
+			map[string]string{"OPENROUTER_API_KEY": "sk-or-aaaabbbbcccc"},
+			[][]string{
+				{"gemini-flash-lite", "gpt-4o-mini"},
+				{"gpt-5.4-mini", "gemini-3.1-pro", "claude-sonnet-4.6"},
+				{"gpt-5.5", "claude-opus-4.6"},
+			},
 		},
 		{
 			"the article's three vendors",
-			map[string]string{"OPENAI_API_KEY": "sk-aaaabbbbcccc", "ANTHROPIC_API_KEY": "sk-ant-aaaabbbb",
-				"GEMINI_API_KEY": "AIzaaaabbbb"},
-			[][]string{{"gemini-flash-lite", "gpt-4o-mini"}, {"gpt-5.4-mini", "gemini-3.1-pro", "claude-sonnet-4.6"},
-				{"gpt-5.5", "claude-opus-4.6"}},
+			map[string]string{
+				"OPENAI_API_KEY": "sk-aaaabbbbcccc", "ANTHROPIC_API_KEY": "sk-ant-aaaabbbb",
+				"GEMINI_API_KEY": "AIzaaaabbbb",
+			},
+			[][]string{
+				{"gemini-flash-lite", "gpt-4o-mini"},
+				{"gpt-5.4-mini", "gemini-3.1-pro", "claude-sonnet-4.6"},
+				{"gpt-5.5", "claude-opus-4.6"},
+			},
 		},
 	}
 	for _, tt := range tests {

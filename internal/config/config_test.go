@@ -106,8 +106,10 @@ func TestTheFullFilesDeploymentsAndRoutes(t *testing.T) {
 func TestTheFullFilesGovernance(t *testing.T) {
 	c := load(t, "testdata/full.yaml")
 	wantRows := []DataRow{
-		{Class: "public"}, {Class: "internal", Tier: []catalog.Tier{"mid", "edge", "open-weight", "frontier"}},
-		{Class: "confidential", Region: []string{"eu", "de"}}, {Class: "restricted", Hosting: []call.Hosting{call.Cloud}},
+		{Class: "public"},
+		{Class: "internal", Tier: []catalog.Tier{"mid", "edge", "open-weight", "frontier"}},
+		{Class: "confidential", Region: []string{"eu", "de"}},
+		{Class: "restricted", Hosting: []call.Hosting{call.Cloud}},
 		{Class: "secret", Nowhere: true},
 	}
 	if diff := cmp.Diff(wantRows, c.Data.Rows, cmp.Transformer("nil",
@@ -198,8 +200,10 @@ func TestWarnings(t *testing.T) {
 		{"internal: any", "internal: any, confidential: {region: mars}", "confidential reaches no deployment"},
 		{"key: env:GEMINI_KEY", "key: env:GEMINI_KEY, url: 'http://llm.example.com/v1'", "unencrypted"},
 		{"model: gemini-flash-lite", "model: llama-4-maverick, wire_id: llama", "priced by the GPU-hour"},
-		{"data:", "  later:\n    match: [gpt-4o-mini]\n    layers: [{name: x, use: [pro]}]\ndata:",
-			"whose pattern \"gpt-4o*\" comes first"},
+		{
+			"data:", "  later:\n    match: [gpt-4o-mini]\n    layers: [{name: x, use: [pro]}]\ndata:",
+			"whose pattern \"gpt-4o*\" comes first",
+		},
 	}
 	for _, tt := range tests {
 		c, err := small(t, tt.old, tt.now)

@@ -173,7 +173,7 @@ func TestTheReferencePage(t *testing.T) {
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Error(diff)
 	}
-	row := regexp.MustCompile("^\\| [^|]+ \\| [^|]* \\| [^|]* \\| [^|]+ \\|$")
+	row := regexp.MustCompile(`^\| [^|]+ \| [^|]* \| [^|]* \| [^|]+ \|$`)
 	for line := range strings.Lines(got) {
 		if line = strings.TrimSpace(line); !row.MatchString(line) && !strings.HasPrefix(line, "|---") {
 			t.Errorf("not a row of four: %s", line)

@@ -33,19 +33,19 @@ func Diff(old, next *Config) []string {
 	}
 	slices.Sort(paths)
 	var lines []string
-	done := "" // the path of a named thing that came or went: its parts are not told one by one
+	var done []string // named things that came or went: their parts are not told one by one
 	for _, p := range paths {
-		if done != "" && strings.HasPrefix(p, done+".") {
+		if slices.ContainsFunc(done, func(d string) bool { return strings.HasPrefix(p, d+".") }) {
 			continue
 		}
 		was, before := a[p]
 		is, now := b[p]
-		line := ""
+		var line string
 		switch {
 		case !now && was.whole:
-			line, done = p+" removed", p
+			line, done = p+" removed", append(done, p)
 		case !before && is.whole:
-			line, done = p+" added", p
+			line, done = p+" added", append(done, p)
 		case !now:
 			line = fmt.Sprintf("%s: %s -> none", p, was.show)
 		case !before:

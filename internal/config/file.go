@@ -201,8 +201,10 @@ func keysOf(t reflect.Type) []keyInfo {
 		if !ok {
 			continue
 		}
-		k := keyInfo{index: i, key: key, doc: docs[t.Name()+"."+key], def: tag.Get("default"),
-			required: tag.Get("need") == "yes"}
+		k := keyInfo{
+			index: i, key: key, doc: docs[t.Name()+"."+key], def: tag.Get("default"),
+			required: tag.Get("need") == "yes",
+		}
 		if e := tag.Get("enum"); e != "" {
 			k.enum = strings.Split(e, "|")
 		}

@@ -128,8 +128,11 @@ func (r *resolver) price(e entry[fileModel]) (catalog.Price, bool) {
 		meter money.Meter
 		rate  perMillion
 	}{
-		{money.Input, v.Input}, {money.Output, v.Output}, {money.CacheRead, v.CacheRead},
-		{money.CacheWrite5m, v.CacheWrite5m}, {money.CacheWrite1h, v.CacheWrite1h},
+		{money.Input, v.Input},
+		{money.Output, v.Output},
+		{money.CacheRead, v.CacheRead},
+		{money.CacheWrite5m, v.CacheWrite5m},
+		{money.CacheWrite1h, v.CacheWrite1h},
 	} {
 		if x.rate.is() {
 			p.Rates[x.meter] = x.rate.v

@@ -28,8 +28,10 @@ func (r *resolver) checks() {
 				what)
 			continue
 		}
-		c := Check{Name: e.name, SchemaPath: v.Schema.v, Regex: v.Regex.v, References: v.References.v,
-			Arithmetic: v.Arithmetic.v}
+		c := Check{
+			Name: e.name, SchemaPath: v.Schema.v, Regex: v.Regex.v, References: v.References.v,
+			Arithmetic: v.Arithmetic.v,
+		}
 		if v.Arithmetic.is() && !v.Arithmetic.v {
 			r.p.add(v.Arithmetic.at, "remove the check, or write true", "check %s: arithmetic is off", e.name)
 		}

@@ -82,6 +82,7 @@ func (d *duration) read(raw string) error {
 	d.v = v
 	return nil
 }
+
 func (*duration) shape() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^([0-9.]+(ns|us|ms|s|m|h))+$`}
 }
@@ -105,6 +106,7 @@ func (s *size) read(raw string) error {
 	s.v = v << map[string]int{"KiB": 10, "MiB": 20, "GiB": 30}[m[2]]
 	return nil
 }
+
 func (*size) shape() map[string]any {
 	return map[string]any{"type": "string", "pattern": sizeForm.String()}
 }
@@ -122,6 +124,7 @@ func (p *percent) read(raw string) error {
 	p.v = v
 	return nil
 }
+
 func (*percent) shape() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^(100|[1-9][0-9]?)%$`}
 }
@@ -150,6 +153,7 @@ func (p *perMillion) read(raw string) (err error) {
 	p.v, err = money.ParseRate(strings.TrimPrefix(raw, "$"))
 	return err
 }
+
 func (*perMillion) shape() map[string]any {
 	return map[string]any{"type": []string{"string", "number"}, "description": "US dollars per 1M tokens"}
 }
@@ -167,6 +171,7 @@ func (d *dollars) read(raw string) (err error) {
 	}
 	return err
 }
+
 func (*dollars) shape() map[string]any { return map[string]any{"type": []string{"string", "number"}} }
 
 // limit is an amount per period.
@@ -190,6 +195,7 @@ func (l *limit) read(raw string) error {
 	l.v, l.period = v, period
 	return nil
 }
+
 func (*limit) shape() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^\$?[0-9,]+(\.[0-9]+)?/(day|month|total)$`}
 }
@@ -209,6 +215,7 @@ func (s *secretRef) read(raw string) error {
 	s.scheme, s.name = scheme, name
 	return nil
 }
+
 func (*secretRef) shape() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^(env|file):.+`}
 }

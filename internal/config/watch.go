@@ -45,7 +45,10 @@ func Watch(ctx context.Context, path string, debounce time.Duration, load func()
 			if s.concerns(ev.Name) {
 				quiet.Reset(debounce)
 			}
-		case <-w.Errors: // an overflow may have swallowed an event: look
+		case _, open := <-w.Errors: // an overflow may have swallowed an event: look
+			if !open {
+				return nil
+			}
 			quiet.Reset(debounce)
 		case <-quiet.C:
 			s.changed(load, onChange)
@@ -84,7 +87,7 @@ func (s *watchState) fingerprint() [sha256.Size]byte {
 	h := sha256.New()
 	for _, f := range s.files {
 		data, err := readFile(f)
-		fmt.Fprintf(h, "%s %d %v\n", f, len(data), err)
+		h.Write(fmt.Appendf(nil, "%s %d %v\n", f, len(data), err))
 		h.Write(data)
 	}
 	return [sha256.Size]byte(h.Sum(nil))

@@ -53,7 +53,7 @@ type Result struct {
 	Analytic []scenario.Analytic `json:"analytic"`
 	Claims   []scenario.Claim    `json:"claims"`
 	Sampled  []Sampled           `json:"sampled"`
-	Measured []Measured          `json:"measured"`
+	Measured []Measured          `json:"-"` // varies from run to run, so it is told apart
 }
 
 // Run shows the demo and returns when it is over; with Keep when ctx ends.

@@ -38,8 +38,18 @@ func (p *printer) report(write func(io.Writer) error) {
 	p.line("")
 }
 
+// quoted is how many lines of a text are shown.
+const quoted = 24
+
 func (p *printer) quote(text string) {
-	for _, l := range strings.Split(strings.TrimSpace(text), "\n") {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i, l := range lines {
+		if i >= quoted && i < len(lines)-4 { // the end holds the question
+			if i == quoted {
+				p.line("  | … %d more lines …", len(lines)-4-quoted)
+			}
+			continue
+		}
 		p.line("  | %s", l)
 	}
 }

@@ -38,7 +38,7 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	raw.Forward = in.Forward
 	s := &sink{out: out, front: front, env: env, d: d, facts: facts}
 	err = g.Cascade.Run(ctx, d, facts, p, raw, s) // cascade
-	err = g.durable(ctx, d, overdue(err))
+	err = g.durable(ctx, d, ended(err))
 	err = s.end(err) // encode what was held back
 	g.told(d, s, facts, env.Stream, err)
 	if err != nil && !s.Committed() {
@@ -112,15 +112,18 @@ func (g *Gateway) refuse(d *dispatch, f call.Facts, err error) {
 	g.Watch.Call(Done{Facts: f, Took: g.Now().Sub(f.Start), Err: e})
 }
 
-// overdue words the end of the call's own deadline for the caller.
-func overdue(err error) error {
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return err
+// ended words the end of a call that its own context brought about.
+func ended(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return &llm.Error{
+			Code: llm.CodeTimeout, Message: "the call's deadline passed before an answer was accepted",
+			Hint: "limits.deadline in weir.yaml bounds a call over all its attempts",
+		}
+	case errors.Is(err, context.Canceled):
+		return &llm.Error{Code: llm.CodeCanceled, Message: "the caller went away"}
 	}
-	return &llm.Error{
-		Code: llm.CodeTimeout, Message: "the call's deadline passed before an answer was accepted", Err: err,
-		Hint: "limits.deadline in weir.yaml bounds a call over all its attempts",
-	}
+	return err
 }
 
 func (g *Gateway) told(d *dispatch, s *sink, f call.Facts, stream bool, err error) {

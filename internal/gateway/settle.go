@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/finops/money"
@@ -34,7 +35,7 @@ func (x *exchange) Close() (call.Attempt, error) {
 // the request may, so its input is booked as an estimate.
 func (x *exchange) lost(ctx context.Context, err error) error {
 	e := llm.AsError(err)
-	x.a.Err, x.a.Verdict = string(e.Code), call.Verdict{Result: call.Errored, Reason: e.Message}
+	x.a.Err, x.a.Verdict = string(e.Code), call.Verdict{Result: call.Errored, Reason: told(e)}
 	if x.reply != nil {
 		_ = x.reply.Body.Close()
 	}
@@ -54,18 +55,31 @@ func (x *exchange) lost(ctx context.Context, err error) error {
 	return err
 }
 
+// told is what a row keeps of a failure: never the provider's words, which may repeat the caller's.
+func told(e *llm.Error) string {
+	if e.Upstream > 0 {
+		return fmt.Sprintf("the provider answered %d", e.Upstream)
+	}
+	return string(e.Code)
+}
+
 // answered is the usage to book: the provider's own, or Weir's estimate of it.
 func (x *exchange) answered() *llm.Usage {
 	model := x.a.Order.Target.Model.ID
 	if x.usage != nil {
 		x.d.g.tokens.learn(model, x.size, x.usage.Prompt())
+	}
+	if x.usage != nil && x.finished {
 		return x.usage
 	}
 	x.a.Settlement = call.Estimated
-	return &llm.Usage{
-		Input:  int64(x.d.g.tokens.expected(model, x.size)),
-		Output: int64(float64(x.text) * outRatio),
+	seen := int64(float64(x.text) * outRatio)
+	if x.usage != nil { // an answer that was cut: its input is told, its output only as far as it came
+		u := *x.usage
+		u.Output = max(u.Output, seen-u.Reasoning)
+		return &u
 	}
+	return &llm.Usage{Input: int64(x.d.g.tokens.expected(model, x.size)), Output: seen}
 }
 
 // settle prices the usage, settles the hold and books the row, once.
@@ -85,7 +99,7 @@ func (x *exchange) settle(u *llm.Usage) {
 	priced, err := d.snap.Prices.Price(x.a.Order.Target, *u, x.a.Facts.Start)
 	if err != nil { // a meter without a rate: what was held is the best that is known
 		x.a.Settlement, x.a.Cost = call.Estimated, x.a.Held
-		x.a.Lines = []money.Line{{Meter: money.Requests, Units: 1, Amount: x.a.Held}}
+		x.a.Lines = []money.Line{money.NewLine(money.Requests, 1, money.Pico(x.a.Held)*1000)}
 	} else {
 		x.a.Lines, x.a.Cost, x.a.PriceRow = priced.Lines, priced.Cost(), priced.Row
 	}

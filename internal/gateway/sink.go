@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
@@ -90,13 +90,16 @@ func (s *sink) write(b []byte, more bool) error {
 		s.committed = true
 		s.out.Head(s.head(!s.env.Stream))
 	}
-	return s.out.Write(b, more)
+	if err := s.out.Write(b, more); err != nil {
+		return fmt.Errorf("write to the caller: %w: %w", err, context.Canceled)
+	}
+	return nil
 }
 
 // end releases what was kept back, or tells of the error in band when the answer has begun. It returns the error.
 func (s *sink) end(err error) error {
 	if err != nil {
-		if s.committed && !errors.Is(err, context.Canceled) {
+		if s.committed && llm.AsError(err).Code != llm.CodeCanceled {
 			_ = s.out.Write(s.front.Error(llm.AsError(err), true), false)
 		}
 		return err

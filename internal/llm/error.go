@@ -26,12 +26,14 @@ const (
 	CodeLedger       Code = "ledger_unavailable"   // 503
 	CodeTimeout      Code = "upstream_timeout"     // 504
 	CodeUnauthorized Code = "permission_denied"    // 403
+	CodeHeader       Code = "header_too_large"     // 431
+	CodeCanceled     Code = "canceled"             // 499: the caller went away; nobody reads it
 )
 
 var statusOf = map[Code]int{
 	CodeInvalid: 400, CodeKey: 401, CodeBudget: 402, CodePolicy: 403, CodeUnauthorized: 403, CodeModel: 404, CodeTooLarge: 413,
 	CodeUnfit: 422, CodeUnaccepted: 422, CodeRate: 429, CodeInternal: 500, CodeUpstream: 502, CodeOverload: 503,
-	CodeLedger: 503, CodeTimeout: 504,
+	CodeLedger: 503, CodeTimeout: 504, CodeHeader: 431, CodeCanceled: 499,
 }
 
 // Error is the one typed error. Code is for machines, Message is safe to show to the caller, Hint says what the caller

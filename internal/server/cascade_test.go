@@ -73,13 +73,13 @@ func TestTheCheapestLayerAnswers(t *testing.T) {
 
 func TestARejectedAnswerEscalatesAndIsNeverSeen(t *testing.T) {
 	for _, stream := range []bool{false, true} {
-		h := open(t, fixed{"flash-wire": "I cannot count these", "gpt-wire": "1234"})
+		h := open(t, fixed{"flash-wire": "seven or so", "gpt-wire": "1234"})
 		a := h.post("/v1/chat/completions", chat("counting", "how many?", stream))
 		s := h.story(a)
 		if want := "flash:ok:rejected gpt:ok:accepted"; s.path() != want {
 			t.Errorf("attempts = %q, want %q", s.path(), want)
 		}
-		if strings.Contains(a.body, "cannot count") {
+		if strings.Contains(a.body, "or so") {
 			t.Errorf("the rejected answer reached the caller:\n%s", a.body)
 		}
 		if s.Attempts[0].Check != "number" || !strings.Contains(string(s.Attempts[1].Notes), "number") {
@@ -88,13 +88,25 @@ func TestARejectedAnswerEscalatesAndIsNeverSeen(t *testing.T) {
 	}
 }
 
+func TestEveryProviderFails(t *testing.T) {
+	h := open(t, fixed{})
+	for _, fault := range []string{"500", "503", "429", "cut", "garbage", "error200", "truncated"} {
+		a := h.post("/v1/chat/completions", chat("counting", "how many? [[sim:"+fault+"]]", true))
+		s := h.story(a)
+		if s.Answered || strings.Contains(a.body, "[DONE]") || !strings.Contains(a.body, `"error"`) {
+			t.Errorf("%s on every provider: status %d, %s\n%s", fault, a.status, s.path(), a.body)
+		}
+		if a.status == 200 && !strings.HasPrefix(a.header.Get("Content-Type"), "text/event-stream") {
+			t.Errorf("%s: status 200 without a stream: %s", fault, a.body)
+		}
+	}
+}
+
 func TestAFailingProviderFallsBack(t *testing.T) {
 	h := open(t, fixed{})
-	for _, fault := range []string{"500", "503", "429", "cut", "garbage"} {
-		a := h.post("/v1/chat/completions", chat("counting", "how many? [[sim:"+fault+"]]", true))
-		if s := h.story(a); s.Answered || a.status < 400 {
-			t.Errorf("%s on every provider: status %d, %s", fault, a.status, s.path())
-		}
+	a := h.post("/v1/chat/completions", chat("counting", "how many? [[sim:500x1]]", false))
+	if s := h.story(a); a.status != 200 || s.path() != "flash:failed:errored mini:failed:errored flash:ok:accepted" {
+		t.Errorf("%d %s", a.status, s.path())
 	}
 }
 

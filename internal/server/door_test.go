@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +23,7 @@ import (
 
 // house is a running gateway in front of simulated providers.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	sim    *sim.Sim
 	server *server.Server
 	url    string
@@ -36,6 +38,8 @@ version: 1
 listen: {api: 127.0.0.1:0, admin: 127.0.0.1:0}
 storage: {dir: %DIR%}
 prices: article-2026-06
+models:
+  no-eyes: {tier: edge, window: 8000, max_output: 1000, can: [tools], price: {input: 0.1, output: 0.4}}
 providers:
   google: {preset: gemini, key: env:SIM_KEY, url: "%SIM%/gemini/v1beta"}
   openai: {preset: openai, key: env:SIM_KEY, url: "%SIM%/openai/v1"}
@@ -46,6 +50,7 @@ deployments:
   sonnet: {model: claude-sonnet-4.6, provider: claude, region: us, wire_id: sonnet-wire}
   opus:  {model: claude-opus-4.6, provider: claude, region: us, wire_id: opus-wire}
   gpt:   {model: gpt-5.5, provider: openai, region: us, wire_id: gpt-wire}
+  blind: {model: no-eyes, provider: openai, region: us, wire_id: mini-wire}
 checks:
   number: {regex: '^\d+$'}
 routes:
@@ -158,33 +163,31 @@ func (a answer) json(t *testing.T, path ...string) string {
 
 func (h *house) post(path, body string, header ...string) answer {
 	h.t.Helper()
-	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.url+path, strings.NewReader(body))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+h.key)
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		h.t.Fatalf("read the answer: %v", err)
-	}
-	return answer{resp.StatusCode, resp.Header, string(b)}
+	return h.do(http.MethodPost, h.url+path, body, append([]string{"Authorization", "Bearer " + h.key}, header...)...)
 }
 
 func (h *house) get(url string, header ...string) answer {
 	h.t.Helper()
-	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, url, nil)
+	return h.do(http.MethodGet, url, "", header...)
+}
+
+// token is the admin token of the house.
+func (h *house) token() string {
+	h.t.Helper()
+	b, err := os.ReadFile(filepath.Join(h.dir, "admin.token"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	return string(b)
+}
+
+func (h *house) do(method, url, body string, header ...string) answer {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(h.t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}

@@ -1,8 +1,7 @@
 package server
 
 import (
-	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -32,6 +31,12 @@ func (s *Server) inference(dialect llm.Dialect) http.HandlerFunc {
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, dialect llm.Dialect, id call.OpID) error {
 	start := s.now()
+	if headerBytes(r.Header) > maxHeaderBytes {
+		return &llm.Error{
+			Code: llm.CodeHeader, Message: fmt.Sprintf("the request's header is larger than %d bytes", maxHeaderBytes),
+			Hint: "send metadata in the body, or fewer and shorter header fields",
+		}
+	}
 	key, err := s.keys.Lookup(presented(r.Header))
 	if err != nil {
 		return err
@@ -55,11 +60,17 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, dialect llm.Dial
 		}
 	}
 	out := &answerWriter{w: w, stall: s.limits().Stall}
-	err = s.gateway.Handle(r.Context(), in, out)
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return nil
+	return s.gateway.Handle(r.Context(), in, out)
+}
+
+func headerBytes(h http.Header) int {
+	n := 0
+	for name, values := range h {
+		for _, v := range values {
+			n += len(name) + len(v) + len(": \r\n")
+		}
 	}
-	return err
+	return n
 }
 
 // presented is the key that a client shows, in any of the ways that clients have.

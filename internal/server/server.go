@@ -49,8 +49,15 @@ type Options struct {
 	Random  io.Reader // default crypto/rand
 	// NoFirstKey: no key is made when there is none; for servers that no client will call.
 	NoFirstKey bool
+	// Sender sends attempts in place of the HTTP client; for benchmarks.
+	Sender Sender
 	// FirstKeyName is what the key that is made when there is none is called; default "first".
 	FirstKeyName string
+}
+
+// Sender sends one wire attempt.
+type Sender interface {
+	Send(context.Context, call.Target, call.Wire) (*call.Reply, error)
 }
 
 // Limits of what the process takes on at once.
@@ -171,12 +178,16 @@ func (s *Server) buildGateway() error {
 	if err != nil {
 		return err
 	}
+	var sender Sender = s.sender
+	if s.opt.Sender != nil {
+		sender = s.opt.Sender
+	}
 	s.gateway = &gateway.Gateway{
 		Fronts: map[llm.Dialect]gateway.Front{llm.OpenAI: openai.Front{}, llm.Anthropic: anthropic.Front{}},
 		Backs: map[llm.Dialect]gateway.Back{
 			llm.OpenAI: openai.Back{Now: s.now}, llm.Anthropic: anthropic.Back{Now: s.now}, llm.Gemini: gemini.Back{Now: s.now},
 		},
-		Holder: holder{s.budgets}, Sender: s.sender, Journal: s.journal, Now: s.now,
+		Holder: holder{s.budgets}, Sender: sender, Journal: s.journal, Now: s.now,
 		Cascade: &cascade.Cascade{
 			Jitter: func(most time.Duration) time.Duration { return time.Duration(mathrand.Int64N(int64(most) + 1)) },
 			Compress: func(q *llm.Request, r cascade.Rejected) (call.Brief, error) {
@@ -211,6 +222,11 @@ func (s *Server) listen() error {
 // Probe makes one tiny call to a deployment and books it.
 func (s *Server) Probe(ctx context.Context, deployment string) (call.Attempt, error) {
 	return s.gateway.Probe(ctx, s.ids.next(), deployment)
+}
+
+// Handle answers one call that did not come over HTTP.
+func (s *Server) Handle(ctx context.Context, in gateway.Inbound, out gateway.Out) error {
+	return s.gateway.Handle(ctx, in, out)
 }
 
 // Ledger reads what has been booked.

@@ -37,7 +37,7 @@ func Open(s Store, opt Options) (*Journal, Recovery, error) {
 		b.Resolved = append(b.Resolved, o.LSN)
 		b.Entries = append(b.Entries, Entry{LSN: st.Last, Booked: st.Booked, Attempt: presume(o.Intent)})
 	}
-	if false {
+	if !st.Clean {
 		if err := adjust(s, &st, &b); err != nil {
 			return nil, Recovery{}, err
 		}

@@ -66,8 +66,10 @@ func ring(t testing.TB, s Store) *Keyring {
 
 func TestAKeyOpensUntilItIsRevoked(t *testing.T) {
 	r := ring(t, &memory{})
-	made := Key{Name: "ci", Team: "ap", UseCase: "invoice-status", Routes: []string{"procurement"}, Floor: "internal",
-		RawContext: true}
+	made := Key{
+		Name: "ci", Team: "ap", UseCase: "invoice-status", Routes: []string{"procurement"}, Floor: "internal",
+		RawContext: true,
+	}
 	presented, err := r.Create(made, random(1), noon)
 	if err != nil {
 		t.Fatal(err)
@@ -298,16 +300,26 @@ func TestCaller(t *testing.T) {
 		want  call.Caller
 		code  llm.Code
 	}{
-		{"no hints", bound, llm.Hints{}, call.Caller{KeyID: "k1", Team: "ap", UseCase: "invoice-status", RawContext: true},
-			""},
 		{
-			"the same use case", bound, llm.Hints{UseCase: "invoice-status", Agent: "a", Session: "s", Workflow: "w"},
-			call.Caller{KeyID: "k1", Team: "ap", UseCase: "invoice-status", Agent: "a", Session: "s", Workflow: "w",
-				RawContext: true}, "",
+			"no hints", bound,
+			llm.Hints{},
+			call.Caller{KeyID: "k1", Team: "ap", UseCase: "invoice-status", RawContext: true},
+			"",
+		},
+		{
+			"the same use case", bound,
+			llm.Hints{UseCase: "invoice-status", Agent: "a", Session: "s", Workflow: "w"},
+			call.Caller{
+				KeyID: "k1", Team: "ap", UseCase: "invoice-status", Agent: "a", Session: "s", Workflow: "w",
+				RawContext: true,
+			},
+			"",
 		},
 		{"another key's use case", bound, llm.Hints{UseCase: "hiring"}, call.Caller{}, llm.CodeUnauthorized},
-		{"a free key takes the hint", free, llm.Hints{UseCase: "hiring"}, call.Caller{KeyID: "k2", Team: "lab",
-			UseCase: "hiring"}, ""},
+		{"a free key takes the hint", free, llm.Hints{UseCase: "hiring"}, call.Caller{
+			KeyID: "k2", Team: "lab",
+			UseCase: "hiring",
+		}, ""},
 		{"a free key without hint", free, llm.Hints{}, call.Caller{KeyID: "k2", Team: "lab"}, ""},
 		{"a hint like a book", free, llm.Hints{Session: strings.Repeat("x", 201)}, call.Caller{}, llm.CodeInvalid},
 	}

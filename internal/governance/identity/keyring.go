@@ -126,8 +126,10 @@ func (r *Keyring) Create(k Key, random io.Reader, now time.Time) (presented stri
 func (r *Keyring) Revoke(id string, now time.Time) error {
 	k, known := (*r.snap.Load())[id]
 	if !known {
-		return &llm.Error{Code: llm.CodeInvalid, Message: fmt.Sprintf("there is no key %q", id),
-			Hint: "weir key list shows the ids"}
+		return &llm.Error{
+			Code: llm.CodeInvalid, Message: fmt.Sprintf("there is no key %q", id),
+			Hint: "weir key list shows the ids",
+		}
 	}
 	if !k.InForce() {
 		return nil

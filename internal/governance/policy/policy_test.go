@@ -59,7 +59,8 @@ func TestWhichClassReachesWhat(t *testing.T) {
 	}{
 		{"public", []string{"flash-eu", "flash-us", "edge-eu", "cloud-de", "own-eu", "own-bare", "unknown"}, nil},
 		{
-			"internal", []string{"flash-eu", "flash-us", "cloud-de", "own-eu", "own-bare"},
+			"internal",
+			[]string{"flash-eu", "flash-us", "cloud-de", "own-eu", "own-bare"},
 			map[string]string{"edge-eu": "data.may_reach.internal.tier", "unknown": "data.may_reach.internal.tier"},
 		},
 		{"confidential", []string{"flash-eu", "edge-eu", "own-eu"}, map[string]string{
@@ -67,11 +68,14 @@ func TestWhichClassReachesWhat(t *testing.T) {
 			"own-bare": "data.may_reach.confidential.region", "unknown": "data.may_reach.confidential.hosting",
 		}},
 		{
-			"restricted", []string{"own-eu", "own-bare"},
+			"restricted",
+			[]string{"own-eu", "own-bare"},
 			map[string]string{"flash-eu": "data.may_reach.restricted.hosting", "cloud-de": "data.may_reach.restricted.hosting"},
 		},
-		{"secret", nil, map[string]string{"own-eu": "data.may_reach.secret: none",
-			"own-bare": "data.may_reach.secret: none"}},
+		{"secret", nil, map[string]string{
+			"own-eu":   "data.may_reach.secret: none",
+			"own-bare": "data.may_reach.secret: none",
+		}},
 	}
 	p := table(t)
 	for _, tt := range tests {

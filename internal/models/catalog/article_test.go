@@ -114,8 +114,12 @@ func TestTheArticlesIntelligencesAndLayers(t *testing.T) {
 // Real list prices where they differ from the article's (the second book).
 func TestListPricesDifferWhereTheArticleIsApproximate(t *testing.T) {
 	tests := []struct{ model, input, output string }{
-		{"gpt-5.5", "5", "30"}, {"gpt-5.4-mini", "0.75", "4.5"}, {"deepseek-v4-pro", "0.435", "0.87"},
-		{"claude-opus-4.6", "5", "25"}, {"gemini-flash-lite", "0.1", "0.4"}, {"gemini-flash", "0.3", "2.5"},
+		{"gpt-5.5", "5", "30"},
+		{"gpt-5.4-mini", "0.75", "4.5"},
+		{"deepseek-v4-pro", "0.435", "0.87"},
+		{"claude-opus-4.6", "5", "25"},
+		{"gemini-flash-lite", "0.1", "0.4"},
+		{"gemini-flash", "0.3", "2.5"},
 	}
 	for _, tt := range tests {
 		p, _ := Embedded().Price("list-2026-08", tt.model, day("2026-09-01"), 1000)

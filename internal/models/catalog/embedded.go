@@ -191,8 +191,11 @@ func (r priceRow) price(book string) (Price, error) {
 		meter money.Meter
 		rate  string
 	}{
-		{money.Input, r.Input}, {money.Output, r.Output}, {money.CacheRead, r.CacheRead},
-		{money.CacheWrite5m, r.CacheWrite5m}, {money.CacheWrite1h, r.CacheWrite1h},
+		{money.Input, r.Input},
+		{money.Output, r.Output},
+		{money.CacheRead, r.CacheRead},
+		{money.CacheWrite5m, r.CacheWrite5m},
+		{money.CacheWrite1h, r.CacheWrite1h},
 	} {
 		if x.rate == "" {
 			continue

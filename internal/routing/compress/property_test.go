@@ -136,7 +136,7 @@ func TestFactsAreWhereTheySay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.OneOf(rapid.String(),
 			rapid.StringMatching(`([A-Z]{2}[0-9]{2}( [0-9]{4}){0,4}|[$€#]?[0-9.,]+ ?(%|EUR|May)?|[a-z@ -]+|\n)*`)).Draw(t,
-				"text")
+			"text")
 		at := 0
 		for _, f := range factsOf(s) {
 			if f.start < 0 || f.start >= f.end || f.end > len(s) || f.end <= at {

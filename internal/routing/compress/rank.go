@@ -218,7 +218,7 @@ func (r *ranking) topic(n int) []int {
 // have no word of the query, unless nothing has one.
 func (r *ranking) pick(units []unit, budget int, o Options) []int {
 	order := r.order(r.score)
-	if slices.Max(r.own) > 0 {
+	if len(order) > 0 && slices.Max(r.own) > 0 {
 		order = slices.DeleteFunc(order, func(i int) bool { return units[i].row && r.own[i] == 0 })
 	}
 	var kept []int

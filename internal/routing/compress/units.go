@@ -123,14 +123,17 @@ func rowLike(line string) bool {
 	case '{', '[', '|', '}', ']', '"', '<':
 		return true
 	}
-	if strings.Count(t, "|") >= 2 || strings.Count(t, "\t") >= 2 || strings.Count(t, ";") >= 3 {
+	if strings.Count(t, "|") >= 2 || strings.Count(t, "\t") >= 2 || tight(t, ";") >= 2 {
 		return true
 	}
 	if isDigit(t[0]) && len(t) > 19 && (t[4] == '-' || t[2] == ':') { // begins with a time stamp
 		return true
 	}
-	return strings.Count(t, ",") >= 4 && strings.Count(t, ", ")*2 < strings.Count(t, ",")
+	return tight(t, ",") >= 3
 }
+
+// tight counts how often sep stands without a space after it.
+func tight(s, sep string) int { return strings.Count(s, sep) - strings.Count(s, sep+" ") }
 
 // cutRows cuts one long line of data after the closing brackets of its elements.
 func cutRows(line string) []string {

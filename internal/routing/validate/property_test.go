@@ -89,7 +89,8 @@ func genJSON(t *rapid.T, depth int) string {
 	word := rapid.StringMatching(`([a-z ,:]|\\"|[}{\]\[]|\\\\|é|“)*`)
 	switch k := rapid.IntRange(0, 5).Draw(t, "kind"); {
 	case depth == 0 || k > 3:
-		return rapid.SampledFrom([]string{"1", "-0.50", "12345678901234567890", "true", "null", `"x"`, "1e5"}).Draw(t, "scalar")
+		scalars := []string{"1", "-0.50", "12345678901234567890", "true", "null", `"x"`, "1e5"}
+		return rapid.SampledFrom(scalars).Draw(t, "scalar")
 	case k == 3:
 		return `"` + word.Draw(t, "string") + `"`
 	case k == 2:

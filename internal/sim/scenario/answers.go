@@ -200,17 +200,17 @@ func (s speaker) reason(room int) string {
 	sentences := topics[s.it.Topic].reasons
 	names := strings.NewReplacer("{invoice}", rec.Invoice, "{order}", rec.Order, "{vendor}", rec.Vendor, "{amount}",
 		rec.Amount())
-	text := ""
-	for i := s.r.IntN(len(sentences)); ; i++ {
-		next := names.Replace(sentences[i%len(sentences)])
-		if text == "" {
-			text = next
-			continue
+	i := s.r.IntN(len(sentences))
+	text := names.Replace(sentences[i])
+	used := tokens.Count(text)
+	for {
+		i++
+		next := " " + names.Replace(sentences[i%len(sentences)])
+		n := tokens.Count(next)
+		if used+n > room {
+			return text + closing(room-used)
 		}
-		if tokens.Count(text+" "+next) > room {
-			return closed(text, room)
-		}
-		text += " " + next
+		text, used = text+next, used+n
 	}
 }
 
@@ -221,9 +221,11 @@ var closers = []string{
 	" Checked.",
 }
 
-func closed(text string, room int) string {
+// closing is closers of at most so many tokens.
+func closing(room int) string {
+	text := ""
 	for _, c := range closers {
-		for tokens.Count(text+c) <= room {
+		for n := tokens.Count(c); n <= room; room -= n {
 			text += c
 		}
 	}

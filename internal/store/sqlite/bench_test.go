@@ -34,6 +34,7 @@ type spine struct {
 	journal *ledger.Journal
 	book    *budget.Book
 	seq     atomic.Uint64
+	after   time.Duration // how long the provider takes
 }
 
 func openSpine(tb testing.TB, dir string) *spine {
@@ -119,6 +120,9 @@ func (s *spine) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.after > 0 {
+		time.Sleep(s.after)
+	}
 	h.Settle(a.Cost)
 	return s.journal.Durable(ctx, s.journal.End(a))
 }
@@ -153,6 +157,15 @@ func BenchmarkDurable256(b *testing.B) {
 	s.load(b, 256, b.N)
 }
 
+// BenchmarkDurable256Slow is the same where each provider takes its time, so that every intent reaches the disk and is
+// taken out again: three statements an attempt.
+func BenchmarkDurable256Slow(b *testing.B) {
+	s := openSpine(b, b.TempDir())
+	s.after = 10 * time.Millisecond
+	b.ResetTimer()
+	s.load(b, 256, b.N)
+}
+
 // BenchmarkDurable1 is the latency of one call at a time: the disk's own flush and little else.
 func BenchmarkDurable1(b *testing.B) {
 	s := openSpine(b, b.TempDir())
@@ -160,16 +173,58 @@ func BenchmarkDurable1(b *testing.B) {
 	s.load(b, 1, b.N)
 }
 
-// BenchmarkDurable256At1M is the same on a ledger of 10^6 rows. WEIR_BENCH_ROWS=1 runs it.
-func BenchmarkDurable256At1M(b *testing.B) {
+// BenchmarkAt1M measures a ledger of 10^6 rows: durable attempts, a restart, a report and a trial balance. WEIR_BENCH_ROWS=1 runs it.
+func BenchmarkAt1M(b *testing.B) {
 	if os.Getenv("WEIR_BENCH_ROWS") == "" {
 		b.Skip("set WEIR_BENCH_ROWS=1: it first writes 10^6 rows")
 	}
 	dir := b.TempDir()
 	fill(b, dir, 1_000_000)
-	s := openSpine(b, dir)
-	b.ResetTimer()
-	s.load(b, 256, b.N)
+	b.Run("Durable256", func(b *testing.B) {
+		s := openSpine(b, dir)
+		b.ResetTimer()
+		s.load(b, 256, b.N)
+	})
+	b.Run("Restart", func(b *testing.B) {
+		for b.Loop() {
+			st, err := sqlite.Open(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, _, err := ledger.Open(st, ledger.Options{}); err != nil { // not closed: the next one recovers
+				b.Fatal(err)
+			}
+			if err := st.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	r, err := sqlite.OpenReader(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("UsageAll", func(b *testing.B) { usage(b, r, ledger.Query{By: "model"}) })
+	b.Run("UsageLastMinute", func(b *testing.B) {
+		usage(b, r, ledger.Query{By: "model", Since: time.Now().Add(-time.Minute)})
+	})
+	b.Run("Trial", func(b *testing.B) {
+		for b.Loop() {
+			if tr, err := ledger.ReadTrial(context.Background(), r); err != nil || !tr.Balances() {
+				b.Fatal(tr.Off, err)
+			}
+		}
+	})
+	if err := r.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func usage(b *testing.B, r ledger.Reader, q ledger.Query) {
+	for b.Loop() {
+		if _, err := ledger.ReadUsage(context.Background(), r, q); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // fill writes n rows in big batches.
@@ -179,7 +234,7 @@ func fill(tb testing.TB, dir string, n int) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	now := time.Now().Add(-time.Hour)
+	now := time.Now().Add(-time.Duration(n) * time.Millisecond)
 	const size = 5000
 	for at := 0; at < n; at += size {
 		b := ledger.Batch{Entries: make([]ledger.Entry, size)}

@@ -70,6 +70,9 @@ func (k *Keys) List() (keys []identity.Key, err error) {
 		if err := json.Unmarshal(routes, &key.Routes); err != nil {
 			return nil, fmt.Errorf("list keys: routes of key %s: %w", key.ID, err)
 		}
+		if len(key.Routes) == 0 {
+			key.Routes = nil // every route
+		}
 		key.Created, key.Revoked = instant(created), instant(revoked)
 		keys = append(keys, key)
 	}

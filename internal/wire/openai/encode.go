@@ -23,7 +23,7 @@ func (b Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 	e.raw("]")
 	e.tools(q)
 	e.format(q.Format)
-	e.limits(q, o, b.capKey())
+	e.limits(q, o)
 	if o.Stream {
 		e.raw(`,"stream":true,"stream_options":{"include_usage":true}`)
 	}
@@ -52,13 +52,13 @@ func (e *encoder) float(key string, f float64) {
 	e.b = strconv.AppendFloat(append(e.b, key...), f, 'g', -1, 64)
 }
 
-func (e *encoder) limits(q *llm.Request, o call.Order, capKey string) {
+func (e *encoder) limits(q *llm.Request, o call.Order) {
 	limit := q.MaxOutput
 	if o.MaxOut > 0 && (limit == 0 || limit > o.MaxOut) {
 		limit = o.MaxOut
 	}
 	if limit > 0 {
-		e.str(",", capKey)
+		e.str(",", capKey(o))
 		e.num(":", int64(limit))
 	}
 	if q.Temperature != nil {

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 
@@ -24,7 +25,7 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 		err := fmt.Errorf("openai: forwarding a %q request", env.Dialect)
 		return call.Wire{}, &llm.Error{Code: llm.CodeInternal, Message: "internal error", Err: err}
 	}
-	var room [5]edit
+	var room [6]edit
 	edits := room[:0]
 	// What is put in lies in one buffer: pieces stay valid when it grows, since it is only appended to.
 	text, from := make([]byte, 0, 160), 0
@@ -34,6 +35,11 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 	}
 	text = appendQuoted(text, o.Target.WireID)
 	put(env.ModelSpan)
+	if key := capSpan(r.Body, env.MaxSpan); o.Target.OutputKey != "" && key.Present() &&
+		string(r.Body[key.Start:key.End]) != o.Target.OutputKey {
+		text = append(text, o.Target.OutputKey...)
+		put(key)
+	}
 	capped := o.MaxOut > 0 && (env.MaxOutput == 0 || env.MaxOutput > o.MaxOut)
 	if capped && env.MaxSpan.Present() {
 		text = strconv.AppendInt(text, int64(o.MaxOut), 10)
@@ -52,7 +58,7 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 		put(env.StreamOptions)
 	}
 	if capped && !env.MaxSpan.Present() {
-		text = append(appendQuoted(text, b.capKey()), ':')
+		text = append(appendQuoted(text, capKey(o)), ':')
 		text = append(strconv.AppendInt(text, int64(o.MaxOut), 10), ',')
 	}
 	if o.Stream && !env.StreamSpan.Present() {
@@ -65,6 +71,15 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 		put(llm.Span{Start: env.ObjectOpen, End: env.ObjectOpen})
 	}
 	return call.Wire{Path: path, Header: r.Forward, Body: splice(r.Body, edits), Stream: o.Stream}, nil
+}
+
+// capSpan is the name of the member whose value lies at value, without its quotes; absent when there is no value.
+func capSpan(body []byte, value llm.Span) llm.Span {
+	if !value.Present() {
+		return llm.Span{}
+	}
+	end := bytes.LastIndexByte(body[:value.Start], '"')
+	return llm.Span{Start: bytes.LastIndexByte(body[:end], '"') + 1, End: end}
 }
 
 // askUsage sets include_usage in the stream_options that lie at span: null, or an object without it or where it is off.

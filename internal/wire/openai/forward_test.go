@@ -84,9 +84,27 @@ func TestForwardSplices(t *testing.T) {
 func TestForwardUsesTheProvidersCapKey(t *testing.T) {
 	body := []byte(`{"model":"a","messages":[{"role":"user","content":"x"}]}`)
 	env := mustScan(t, string(body))
-	w, err := Back{CapKey: "max_completion_tokens"}.Forward(&call.Raw{Body: body, Envelope: env}, call.Order{MaxOut: 7})
+	w, err := Back{}.Forward(&call.Raw{Body: body, Envelope: env},
+		call.Order{MaxOut: 7, Target: call.Target{OutputKey: "max_completion_tokens"}})
 	if err != nil || !strings.Contains(string(bytes.Join(w.Body, nil)), `{"max_completion_tokens":7,`) {
 		t.Errorf("%s, %v", bytes.Join(w.Body, nil), err)
+	}
+}
+
+func TestForwardSaysTheCapInTheTargetsWord(t *testing.T) {
+	for _, tc := range []struct{ body, key, want string }{
+		{`{"model":"a","max_tokens" : 50,"messages":[]}`, "max_completion_tokens", `"max_completion_tokens" : 50`},
+		{`{"model":"a","max_completion_tokens":50,"messages":[]}`, "max_tokens", `"max_tokens":50`},
+		{`{"model":"a","max_tokens":50,"messages":[]}`, "max_tokens", `"max_tokens":50`},
+		{`{"model":"a","max_tokens":900,"messages":[]}`, "max_completion_tokens", `"max_completion_tokens":100`},
+		{`{"model":"a","max_tokens":50,"messages":[]}`, "", `"max_tokens":50`},
+	} {
+		body := strings.Replace(tc.body, "[]", `[{"role":"user","content":"max_tokens"}]`, 1)
+		o := call.Order{MaxOut: 100, Target: call.Target{OutputKey: tc.key}}
+		w, err := Back{}.Forward(&call.Raw{Body: []byte(body), Envelope: mustScan(t, body)}, o)
+		if got := string(bytes.Join(w.Body, nil)); err != nil || !strings.Contains(got, tc.want) || strings.Count(got, `_tokens"`) != 2 {
+			t.Errorf("%s for %q: %s, %v", body, tc.key, got, err)
+		}
 	}
 }
 

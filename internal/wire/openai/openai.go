@@ -18,10 +18,12 @@
 package openai
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
@@ -42,17 +44,11 @@ func (f Front) now() int64 {
 type Back struct {
 	// Now is the clock against which a Retry-After date is read; nil ignores dates.
 	Now func() time.Time
-	// CapKey names the output cap where the caller gave none. "" = "max_tokens", which all compatible servers know;
-	// OpenAI's reasoning models want "max_completion_tokens".
-	CapKey string
 }
 
-func (b Back) capKey() string {
-	if b.CapKey == "" {
-		return "max_tokens"
-	}
-	return b.CapKey
-}
+// capKey names the output cap: max_tokens, which all compatible servers know, unless the target wants another word, as
+// OpenAI's reasoning models do.
+func capKey(o call.Order) string { return cmp.Or(o.Target.OutputKey, "max_tokens") }
 
 // path of the endpoint, after the provider's base URL.
 const path = "/chat/completions"

@@ -1,0 +1,152 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Node and UseCase are the budget and the use case of the calls that are measured.
+const (
+	Node    = "use-case/bench"
+	UseCase = "bench"
+	// Model is the catalogue's model that the route `bench` leads to; ProviderKey the credential that is sent upstream.
+	Model       = "gpt-5.5"
+	ProviderKey = "WEIR_BENCH_PROVIDER_KEY=sk-bench-4f1f0a7c92d3"
+)
+
+// layout has on what a call passes in production: a policy table, a use case, a budget that holds and settles.
+const layout = `version: 1
+listen: {api: %s, admin: %s}
+storage: {dir: data}
+prices: list-2026-08
+limits: {attempts: 1}
+providers:
+  upstream: {preset: openai, url: "http://%s/v1", key: env:WEIR_BENCH_PROVIDER_KEY}
+deployments:
+  only: {model: ` + Model + `, provider: upstream, region: eu}
+routes:
+  bench: {layers: [{name: only, use: [only]}]}
+data:
+  unlabelled: internal
+  may_reach: {public: any, internal: any, confidential: {region: eu}, restricted: {hosting: own}}
+use_cases:
+  ` + UseCase + `: {owner: bench, kpi: calls answered, stakes: low, floor: internal, budget: ` + Node + `}
+budgets:
+  - {node: ` + Node + `, limit: $1000000000/day, zone: UTC}
+`
+
+// Weir is a storage folder, a configuration, a key, and the process while it runs.
+type Weir struct {
+	*Process
+	Dir   string // of weir.yaml; the ledger is in data below it
+	Addr  string // of the API
+	Admin string
+	Key   string
+	lab   *Lab
+}
+
+// Prepare writes the configuration and makes a key, in a fresh folder or in one that has a ledger already.
+func (l *Lab) Prepare(upstream, dir string) (*Weir, error) {
+	if err := l.Build(); err != nil {
+		return nil, err
+	}
+	if dir == "" {
+		var err error
+		if dir, err = l.Folder(); err != nil {
+			return nil, err
+		}
+	}
+	w := &Weir{Dir: dir, lab: l}
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	w.Addr, w.Admin = ports[0], ports[1]
+	text := fmt.Sprintf(strings.ReplaceAll(layout, "null:", "nil0:"), w.Addr, w.Admin, upstream)
+	text = strings.NewReplacer("provider: null", "provider: nil0", "use: [only]", "use: [nil0]").Replace(text)
+	if err := os.WriteFile(w.config(), []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	out, err := l.Output(context.Background(), []string{ProviderKey}, l.Bin("weir"), "key", "create", "--config", w.config(),
+		"--name", "bench", "--team", "bench", "--use-case", UseCase, "--json")
+	if err != nil {
+		return nil, err
+	}
+	var made struct {
+		Key string `json:"key"`
+	}
+	if err := json.Unmarshal(out, &made); err != nil {
+		return nil, fmt.Errorf("weir key create said %.100q: %w", out, err)
+	}
+	w.Key = made.Key
+	return w, nil
+}
+
+func (w *Weir) config() string { return filepath.Join(w.Dir, "weir.yaml") }
+
+// freePorts are loopback addresses that nobody listens on at this moment.
+func freePorts(n int) (addrs []string, err error) {
+	for range n {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = ln.Close() }()
+		addrs = append(addrs, ln.Addr().String())
+	}
+	return addrs, nil
+}
+
+// Serve starts the gateway on its side, access log to /dev/null, and waits until it is ready.
+func (w *Weir) Serve() error {
+	if err := w.Exec(); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		r, err := http.Get("http://" + w.Admin + "/readyz")
+		if err == nil {
+			_ = r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = fmt.Errorf("/readyz says %d", r.StatusCode)
+		}
+		select {
+		case <-w.exited:
+			return w.failed(errors.New("weir serve ended"))
+		default:
+		}
+		if time.Now().After(deadline) {
+			w.Stop()
+			return fmt.Errorf("weir serve is not ready after 20 s: %w", err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// Exec starts the gateway and waits for nothing.
+func (w *Weir) Exec() (err error) {
+	w.Process, err = Start(Command{
+		Args: []string{w.lab.Bin("weir"), "serve", "--config", w.config()}, Dir: w.Dir, Env: []string{ProviderKey},
+		Side: GatewaySide, Silent: true,
+	})
+	return err
+}
+
+// Fresh prepares a gateway on an empty ledger and serves.
+func (l *Lab) Fresh(upstream string) (*Weir, error) {
+	w, err := l.Prepare(upstream, "")
+	if err != nil {
+		return nil, err
+	}
+	return w, w.Serve()
+}
