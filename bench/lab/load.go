@@ -100,15 +100,13 @@ func SpreadOf(values []float64) Spread {
 	return Spread{Median: Round((v[n/2] + v[(n-1)/2]) / 2), Min: Round(v[0]), Max: Round(v[n-1]), Rounds: n}
 }
 
-// used is what happened on the machine during a run.
+// used is what happened during a run.
 type used struct {
-	wall           time.Duration
-	process        time.Duration
-	steal, foreign float64 // processors
+	process time.Duration // processor time of the process
+	steal   float64       // processors that the hypervisor took
 }
 
-// during runs f and tells what a process and the machine used meanwhile. What the sides' own processes use beside pid
-// cannot be told from others, so foreign counts it too.
+// during runs f and tells what a process used meanwhile.
 func during(pid int, f func() error) (u used, err error) {
 	m0, err := Now()
 	if err != nil {
@@ -122,7 +120,7 @@ func during(pid int, f func() error) (u used, err error) {
 	if err := f(); err != nil {
 		return u, err
 	}
-	u.wall = time.Since(start)
+	wall := time.Since(start)
 	p1, err := CPU(pid)
 	if err != nil {
 		return u, err
@@ -132,7 +130,6 @@ func during(pid int, f func() error) (u used, err error) {
 		return u, err
 	}
 	u.process = p1 - p0
-	u.steal = (m1.Steal - m0.Steal).Seconds() / u.wall.Seconds()
-	u.foreign = (m1.Busy - m0.Busy - u.process).Seconds() / u.wall.Seconds()
+	u.steal = (m1.Steal - m0.Steal).Seconds() / wall.Seconds()
 	return u, nil
 }

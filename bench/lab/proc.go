@@ -40,7 +40,7 @@ func parseStat(text string) (time.Duration, error) {
 	return time.Duration(sum) * tick, nil
 }
 
-// Machine is what the processors of the machine did since it started.
+// Machine is what the processors did since the machine started: work, and waiting for the hypervisor.
 type Machine struct{ Busy, Steal time.Duration }
 
 // parseMachine reads the first line of /proc/stat.

@@ -40,7 +40,7 @@ data:
 use_cases:
   ` + UseCase + `: {owner: bench, kpi: calls answered, stakes: low, floor: internal, budget: ` + Node + `}
 budgets:
-  - {node: ` + Node + `, limit: $1000000000/day, zone: UTC}
+  - {node: ` + Node + `, limit: $100000000/day, zone: UTC}
 `
 
 // Weir is a storage folder, a configuration, a key, and the process while it runs.
@@ -70,8 +70,7 @@ func (l *Lab) Prepare(upstream, dir string) (*Weir, error) {
 		return nil, err
 	}
 	w.Addr, w.Admin = ports[0], ports[1]
-	text := fmt.Sprintf(strings.ReplaceAll(layout, "null:", "nil0:"), w.Addr, w.Admin, upstream)
-	text = strings.NewReplacer("provider: null", "provider: nil0", "use: [only]", "use: [nil0]").Replace(text)
+	text := fmt.Sprintf(layout, w.Addr, w.Admin, upstream)
 	if err := os.WriteFile(w.config(), []byte(text), 0o600); err != nil {
 		return nil, err
 	}

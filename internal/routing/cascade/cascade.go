@@ -211,16 +211,15 @@ func (r *run) pause(wait time.Duration) error {
 	}
 }
 
+// outOfAttempts ends a call that has used up its attempts: with what the last one failed by.
 func (r *run) outOfAttempts() error {
-	e := &llm.Error{
-		Code: llm.CodeUpstream, Message: "no attempt is left for this call",
-		Hint: "limits.attempts in weir.yaml bounds the attempts of a call",
-	}
+	e := llm.Error{Code: llm.CodeUnaccepted, Message: "the last answer failed " + r.rejected.Why}
 	if r.lastErr != nil {
-		e.Message += "; the last one ended with: " + r.lastErr.Message
-		e.Upstream, e.RetryAfter, e.Err = r.lastErr.Upstream, r.lastErr.RetryAfter, r.lastErr
+		e = *r.lastErr
 	}
-	return e
+	e.Message += "; no attempt is left for this call"
+	e.Hint = "limits.attempts in weir.yaml bounds the attempts of a call"
+	return &e
 }
 
 // exhausted is the end of a call that no layer answered.
