@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -53,8 +56,8 @@ type Weir struct {
 	lab   *Lab
 }
 
-// Prepare writes the configuration and makes a key, in a fresh folder or in one that has a ledger already.
-func (l *Lab) Prepare(upstream, dir string) (*Weir, error) {
+// Lay writes the configuration, in a fresh folder or in one that has a ledger already.
+func (l *Lab) Lay(upstream, dir string) (*Weir, error) {
 	if err := l.Build(); err != nil {
 		return nil, err
 	}
@@ -64,17 +67,21 @@ func (l *Lab) Prepare(upstream, dir string) (*Weir, error) {
 			return nil, err
 		}
 	}
-	w := &Weir{Dir: dir, lab: l}
 	ports, err := freePorts(2)
 	if err != nil {
 		return nil, err
 	}
-	w.Addr, w.Admin = ports[0], ports[1]
-	text := fmt.Sprintf(layout, w.Addr, w.Admin, upstream)
-	if err := os.WriteFile(w.config(), []byte(text), 0o600); err != nil {
+	w := &Weir{Dir: dir, Addr: ports[0], Admin: ports[1], lab: l}
+	return w, os.WriteFile(w.Config(), fmt.Appendf(nil, layout, w.Addr, w.Admin, upstream), 0o600)
+}
+
+// Prepare writes the configuration and makes a key of the use case.
+func (l *Lab) Prepare(upstream, dir string) (*Weir, error) {
+	w, err := l.Lay(upstream, dir)
+	if err != nil {
 		return nil, err
 	}
-	out, err := l.Output(context.Background(), []string{ProviderKey}, l.Bin("weir"), "key", "create", "--config", w.config(),
+	out, err := l.Output(context.Background(), []string{ProviderKey}, l.Bin("weir"), "key", "create", "--config", w.Config(),
 		"--name", "bench", "--team", "bench", "--use-case", UseCase, "--json")
 	if err != nil {
 		return nil, err
@@ -89,7 +96,8 @@ func (l *Lab) Prepare(upstream, dir string) (*Weir, error) {
 	return w, nil
 }
 
-func (w *Weir) config() string { return filepath.Join(w.Dir, "weir.yaml") }
+// Config is the path of weir.yaml.
+func (w *Weir) Config() string { return filepath.Join(w.Dir, "weir.yaml") }
 
 // freePorts are loopback addresses that nobody listens on at this moment.
 func freePorts(n int) (addrs []string, err error) {
@@ -134,11 +142,67 @@ func (w *Weir) Serve() error {
 
 // Exec starts the gateway and waits for nothing.
 func (w *Weir) Exec() (err error) {
-	w.Process, err = Start(Command{
-		Args: []string{w.lab.Bin("weir"), "serve", "--config", w.config()}, Dir: w.Dir, Env: []string{ProviderKey},
-		Side: GatewaySide, Silent: true,
-	})
+	w.Process, err = Start(w.command(true))
 	return err
+}
+
+// ExecAloud starts the gateway in a folder without a key, whose address and first key it announces on its output.
+func (w *Weir) ExecAloud() (err error) {
+	c := w.command(false)
+	c.Args = append(c.Args, "--json", "--quiet")
+	if w.Process, err = Start(c); err != nil {
+		return err
+	}
+	var said struct {
+		Key string `json:"key"`
+	}
+	line, err := w.Line()
+	if err == nil {
+		err = json.Unmarshal([]byte(line), &said)
+	}
+	w.Key = said.Key
+	return err
+}
+
+func (w *Weir) command(silent bool) Command {
+	return Command{
+		Args: []string{w.lab.Bin("weir"), "serve", "--config", w.Config()}, Dir: w.Dir, Env: []string{ProviderKey},
+		Side: GatewaySide, Silent: silent,
+	}
+}
+
+// Call makes one call and returns its status and answer.
+func (w *Weir) Call() (status int, body []byte, err error) {
+	const ask = `{"model":"bench","max_tokens":20,"messages":[{"role":"user","content":"Has Invoice #402 been approved?"}]}`
+	r, err := http.NewRequest(http.MethodPost, "http://"+w.Addr+"/v1/chat/completions", strings.NewReader(ask))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Close = true // the server behind the address may be another next time
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+w.Key)
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = a.Body.Close() }()
+	body, err = io.ReadAll(a.Body)
+	return a.StatusCode, body, err
+}
+
+// UntilAnswered calls until the first answer. Only a server that does not listen yet is asked again.
+func (w *Weir) UntilAnswered(patience time.Duration) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		status, body, err := w.Call()
+		switch {
+		case err == nil && status == http.StatusOK:
+			return nil
+		case err == nil:
+			return fmt.Errorf("the first call: %d %.200s", status, body)
+		case !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(deadline):
+			return w.failed(err)
+		}
+	}
 }
 
 // Fresh prepares a gateway on an empty ledger and serves.

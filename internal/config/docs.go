@@ -54,7 +54,7 @@ var docs = map[string]string{
 	"provider.timeout": "Timeouts of one attempt.",
 
 	"fileTimeouts.connect": "To connect.",
-	"fileTimeouts.ttft":    "To the first byte of the answer.",
+	"fileTimeouts.ttft":    "To the first byte of a streamed answer; one that is not streamed may take five times as long to begin.",
 	"fileTimeouts.idle":    "Between two reads of the answer.",
 
 	"deployment.model":    "Catalogue id of the model.",

@@ -88,13 +88,13 @@ func (s *stage) close() {
 
 // result is what the clients of one run saw.
 type result struct {
-	route   string
-	asked   int
-	right   int
-	strong  int                 // answers by the dear model
-	answers map[string]returned // by prompt
+	route           string
+	asked, answered int
+	right           int
+	strong          int // answers by the dear model
 }
 
+// returned is one answer that came back.
 type returned struct {
 	model string
 	right bool
@@ -104,7 +104,7 @@ type returned struct {
 func (s *stage) play(ctx context.Context, route string, progress io.Writer) (result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := result{route: route, asked: len(s.questions), answers: map[string]returned{}}
+	r := result{route: route, asked: len(s.questions)}
 	var mu sync.Mutex
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -118,9 +118,9 @@ func (s *stage) play(ctx context.Context, route string, progress io.Writer) (res
 					return
 				}
 				mu.Lock()
-				r.add(q, a)
-				if n := len(r.answers); n%500 == 0 || n == r.asked {
-					fmt.Fprintf(progress, "%s: %d of %d answered\n", route, n, r.asked)
+				r.add(a)
+				if r.answered%500 == 0 || r.answered == r.asked {
+					fmt.Fprintf(progress, "%s: %d of %d answered\n", route, r.answered, r.asked)
 				}
 				mu.Unlock()
 			}
@@ -133,8 +133,8 @@ func (s *stage) play(ctx context.Context, route string, progress io.Writer) (res
 	return r, nil
 }
 
-func (r *result) add(q *question, a returned) {
-	r.answers[q.Prompt] = a
+func (r *result) add(a returned) {
+	r.answered++
 	if a.right {
 		r.right++
 	}

@@ -1,8 +1,9 @@
 // Package budget keeps spending below its limits: it sets money aside before an attempt is sent (hold) and takes the
-// real cost when the attempt has ended (settle). All decisions are O(1) in memory. What was settled and held in a period
-// never exceeds the node's limit, and never its ceiling: the amount that the ledger has on disk as "may have been
-// spent", raised ahead. So after a crash no more can have been spent than the ledger says, although nothing is written
-// before an attempt's first byte. A call counts in the period in which it started. It knows no price and no policy.
+// real cost when the attempt has ended (settle). All decisions are O(1) in memory. What was settled and held in a
+// period never exceeds the node's limit, and never its ceiling: the amount that the ledger has on disk as "may have
+// been spent", raised ahead. So after a crash no more can have been spent than the ledger says, although nothing is
+// written before an attempt's first byte. A call counts in the period in which it started. It knows no price and no
+// policy.
 package budget
 
 import (

@@ -320,7 +320,8 @@ func TestANewPeriodStartsAnewAndOldHoldsSettleInTheirOwn(t *testing.T) {
 
 func TestWhatWasSpentBeforeTheStartCounts(t *testing.T) {
 	v := newVault()
-	p := Node{Period: Month, Zone: time.UTC}.at(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) // a bubble's clock starts there
+	bubble := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where its clock starts
+	p := Node{Period: Month, Zone: time.UTC}.at(bubble)
 	v.spent[node+p.Start.String()] = 990
 	inBubble(t, v, one(1000, Month), func(t *testing.T, b *Book) {
 		if _, err := b.Hold(t.Context(), facts(time.Now()), 11); err == nil {

@@ -12,8 +12,8 @@ import (
 )
 
 // Reconfigure takes over a new config and keeps what was spent and held. A node that changes its period or zone takes
-// what the ledger knows of the new period, and all of the old one that the ledger does not have yet. On an error nothing
-// has changed.
+// what the ledger knows of the new period, and all of the old one that the ledger does not have yet. On an error
+// nothing has changed.
 func (b *Book) Reconfigure(c Config) error {
 	if c.NodeOf == nil && len(c.Nodes) > 0 {
 		return errors.New("budgets: no rule says which calls they count")

@@ -67,8 +67,8 @@ func (a *account) resets(w *window) time.Time {
 	return w.period.End.In(a.Zone)
 }
 
-// window gives the node's window for a call that started at start; a zero start is now. It rolls the account over when a
-// new period has begun. A call from before the last period but one counts in the oldest window there is.
+// window gives the node's window for a call that started at start; a zero start is now. It rolls the account over when
+// a new period has begun. A call from before the last period but one counts in the oldest window there is.
 func (b *Book) window(a *account, start, now time.Time) (*window, error) {
 	if start.IsZero() || start.After(now) {
 		start = now

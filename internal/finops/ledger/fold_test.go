@@ -66,8 +66,10 @@ func row(n, at int, m *catalog.Model, layer string, v call.VerdictResult, final 
 		money.NewLine(money.Output, 90, 4_000_000), money.NewLine(money.Reasoning, 10, 4_000_000),
 	}
 	a := call.Attempt{
-		Facts: call.Facts{ID: id(n), Route: "procurement", Caller: call.Caller{Team: "ap", UseCase: "invoice-status", KeyID: "k1"}},
-		N:     at,
+		Facts: call.Facts{
+			ID: id(n), Route: "procurement", Caller: call.Caller{Team: "ap", UseCase: "invoice-status", KeyID: "k1"},
+		},
+		N: at,
 		Order: call.Order{Stream: true, Target: call.Target{
 			Deployment: m.ID + "-eu", Provider: "google", Model: m, LayerName: layer,
 		}},
@@ -113,8 +115,9 @@ func TestUsageByLayer(t *testing.T) {
 			Calls: 3, Attempts: 4, Tokens: llm.Usage{Input: 3200, CacheRead: 800, Output: 360, Reasoning: 40},
 			Cost: 4 * rowCost, Baseline: 60 * rowCost, Saved: 56 * rowCost,
 			PerMIn: 820_000_000, PerMOut: 4 * money.USD, PerM: 1_109_090_909,
-			TTFT: same(200 * time.Millisecond), FirstByte: same(1300 * time.Millisecond), Accepted: same(1300 * time.Millisecond),
-			Speed: 100, Escalated: 1, EscalatedBP: 3333, Wasted: rowCost, TaxBP: 2500, Settled: 4,
+			TTFT: same(200 * time.Millisecond), FirstByte: same(1300 * time.Millisecond),
+			Accepted: same(1300 * time.Millisecond),
+			Speed:    100, Escalated: 1, EscalatedBP: 3333, Wasted: rowCost, TaxBP: 2500, Settled: 4,
 		},
 		Groups: []Group{
 			{
@@ -187,14 +190,16 @@ func TestACorrectionReplacesAnEstimate(t *testing.T) {
 	if err != nil || len(as) != 1 {
 		t.Fatalf("%d attempts, %v", len(as), err)
 	}
-	if as[0].Usage != is.Usage || as[0].Cost != is.Cost || money.Sum(as[0].Lines) != is.Cost || as[0].Settlement != call.Settled {
-		t.Errorf("the call shows %+v", as[0])
+	a := as[0]
+	if a.Usage != is.Usage || a.Cost != is.Cost || money.Sum(a.Lines) != is.Cost || a.Settlement != call.Settled {
+		t.Errorf("the call shows %+v", a)
 	}
 	u, err := ReadUsage(t.Context(), s, Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g := u.Total; g.Calls != 1 || g.Attempts != 1 || g.Cost != is.Cost || g.Tokens != is.Usage || g.Settled != 1 || g.Estimated != 0 {
+	g := u.Total
+	if g.Calls != 1 || g.Attempts != 1 || g.Cost != is.Cost || g.Tokens != is.Usage || g.Settled != 1 || g.Estimated != 0 {
 		t.Errorf("usage shows %+v", g)
 	}
 	balanced(t, s)
@@ -261,7 +266,7 @@ func TestTheTrialBalanceFindsEveryKindOfCorruption(t *testing.T) {
 		{"a row counted twice", func(s *shelf) { s.rows = append(s.rows, s.rows[0]) }, "budget:team/ap", -rowCost},
 		{"a counter", func(s *shelf) { s.counters["team/ap"]++ }, "budget:team/ap", 1},
 		{"a counter without rows", func(s *shelf) { s.counters["team/hr"] = 4 }, "budget:team/hr", 4},
-		{"a row booked to another budget", func(s *shelf) { s.rows[0].Attempt.Budget = "team/hr" }, "budget:team/hr", -rowCost},
+		{"a row in another budget", func(s *shelf) { s.rows[0].Attempt.Budget = "team/hr" }, "budget:team/hr", -rowCost},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := cascade()

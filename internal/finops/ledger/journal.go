@@ -114,6 +114,9 @@ func (j *Journal) Begin(in Intent) error {
 	if in.At.IsZero() {
 		in.At = now
 	}
+	if in.Facts.Start.IsZero() {
+		in.Facts.Start = now
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err := j.admit(now); err != nil {
@@ -339,7 +342,7 @@ func unavailable(message string, err error) error {
 	return &llm.Error{
 		Code:    llm.CodeLedger,
 		Message: message,
-		Hint:    "check the disk that holds storage.dir (full, read-only, stalled?); calls go on by themselves once it writes again",
+		Hint:    "check the disk that holds storage.dir (full, read-only, stalled?); calls go on once it writes again",
 		Err:     err,
 	}
 }

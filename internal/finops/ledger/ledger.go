@@ -1,7 +1,8 @@
-// Package ledger is the append-only usage ledger: one wide row an attempt, written by one goroutine in group commits, so
-// that no answer ends before its cost is on disk. An intent goes into the same ordered batch before an attempt is sent;
-// an intent without an end becomes a presumed row after a crash, and what was not yet flushed is covered by a budget's
-// durable ceiling. Double-entry postings are a fold over the rows. It knows no wire format, no policy and no SQL.
+// Package ledger is the append-only usage ledger: one wide row an attempt, written by one goroutine in group commits,
+// so that no answer ends before its cost is on disk. An intent goes into the same ordered batch before an attempt is
+// sent; an intent without an end becomes a presumed row after a crash, and what was not yet flushed is covered by a
+// budget's durable ceiling. Double-entry postings are a fold over the rows. It knows no wire format, no policy and no
+// SQL.
 package ledger
 
 import (

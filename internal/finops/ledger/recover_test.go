@@ -12,8 +12,9 @@ import (
 var day = Period{Start: time.Unix(86_400, 0), End: time.Unix(2*86_400, 0)}
 
 func heldAt(n int, at time.Time, held money.Nano) OpenIntent {
-	in := Intent{Facts: call.Facts{ID: id(n), Start: at}, N: 2, Purpose: call.Escalate, Held: held, Budget: "team/ap", At: at}
-	return OpenIntent{LSN: LSN(n), Intent: in}
+	return OpenIntent{LSN: LSN(n), Intent: Intent{
+		Facts: call.Facts{ID: id(n), Start: at}, N: 2, Purpose: call.Escalate, Held: held, Budget: "team/ap", At: at,
+	}}
 }
 
 func TestOpenAfterAnUncleanStop(t *testing.T) {
@@ -84,7 +85,7 @@ func TestOpenAfterAnUncleanStop(t *testing.T) {
 				}
 				last := tt.state.Last
 				if len(r.Presumed) != len(tt.presumed) || len(r.Adjusted) != len(tt.adjusted) {
-					t.Fatalf("%d presumed, %d adjusted; want %d, %d", len(r.Presumed), len(r.Adjusted), len(tt.presumed), len(tt.adjusted))
+					t.Fatalf("presumed %+v, adjusted %+v; want %v, %v", r.Presumed, r.Adjusted, tt.presumed, tt.adjusted)
 				}
 				for i, e := range r.Presumed {
 					a := e.Attempt

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"time"
@@ -128,7 +129,7 @@ func (j *Journal) append(b *Batch) error {
 			return nil
 		}
 		if !told {
-			j.opt.Log.Error("ledger: a commit failed and is tried again", "err", err)
+			j.opt.Log.Error("ledger: a commit failed and is tried again", slog.Any("err", err))
 		}
 		select {
 		case <-j.quit:

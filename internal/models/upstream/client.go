@@ -88,18 +88,19 @@ func (c *Client) Send(ctx context.Context, t call.Target, w call.Wire) (*call.Re
 	at := whereOf(t)
 	to, ok := (*c.table.Load())[t.Provider]
 	if !ok {
-		return nil, at.noEndpoint()
+		return nil, notSent(at.noEndpoint())
 	}
 	credential, err := to.checkWire(w, at)
 	if err != nil {
-		return nil, err
+		return nil, notSent(err)
 	}
 	cn, err := c.connect(ctx, to)
 	if err != nil {
-		return nil, at.connecting(ctx, to.endpoint, err)
+		return nil, notSent(at.connecting(ctx, to.endpoint, err))
 	}
-	cn.begin(to.endpoint, w.Size())
-	a := &attempt{ctx: ctx, ep: to.endpoint, at: at, conn: cn}
+	ep := to.endpoint.forWire(w)
+	cn.begin(ep, w.Size())
+	a := &attempt{ctx: ctx, ep: ep, at: at, conn: cn}
 	a.stop = context.AfterFunc(ctx, a.breakOff)
 
 	head := heads.Get().(*[]byte)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/weirhq/weir/internal/call"
 )
 
 // Defaults of an Endpoint's timeouts.
@@ -39,7 +41,7 @@ type Endpoint struct {
 	Connect time.Duration
 	// TTFT is the most that may pass from a connection being there to the first byte of the answer's head. When the
 	// head comes early, the first byte of the body may use up what is left of it. An answer that is not streamed
-	// usually has its first byte when it is complete, so there this bounds the whole generation.
+	// usually has its first byte when it is complete, so there WholeFactor times as long may pass.
 	TTFT time.Duration
 	Idle time.Duration // the most between two reads of the answer; up to an eighth more
 	// MaxConns is the most connections open at once; a send beyond that waits, up to Connect. 0 = no limit.
@@ -64,6 +66,17 @@ type Stats struct {
 	Canceled atomic.Uint64 // attempts broken off on a connection because their context ended
 }
 
+// WholeFactor is how many times longer than TTFT the head of an answer that is not streamed may take to come.
+const WholeFactor = 5
+
+// forWire is the endpoint with the timeouts that fit a wire.
+func (e *endpoint) forWire(w call.Wire) *endpoint {
+	if w.Stream {
+		return e
+	}
+	return e.patient
+}
+
 // endpoint is an Endpoint checked, with defaults filled in and its URL taken apart. Never changed once made.
 type endpoint struct {
 	Endpoint
@@ -72,6 +85,8 @@ type endpoint struct {
 	host  string // for the Host header
 	addr  string // host:port to dial
 	path  string // of the base URL, without a trailing slash
+
+	patient *endpoint // the same, for answers that are not streamed
 }
 
 func newEndpoint(name string, e Endpoint) (*endpoint, error) {
@@ -109,6 +124,9 @@ func newEndpoint(name string, e Endpoint) (*endpoint, error) {
 	if !isPath(ep.path) || !isValue(ep.host) {
 		return nil, fmt.Errorf("provider %s: base url holds a character that HTTP does not allow", name)
 	}
+	patient := *ep
+	patient.TTFT *= WholeFactor
+	ep.patient = &patient
 	return ep, nil
 }
 

@@ -90,6 +90,20 @@ func (w where) connecting(ctx context.Context, ep *endpoint, err error) error {
 		fmt.Errorf("connect to %s: %w", ep.addr, err))
 }
 
+// notSent marks the error of an attempt of which no byte left.
+func notSent(err error) error {
+	var e *llm.Error
+	if !errors.As(err, &e) {
+		return fmt.Errorf("%w: %w", call.ErrNotSent, err)
+	}
+	marked := *e
+	marked.Err = call.ErrNotSent
+	if e.Err != nil {
+		marked.Err = fmt.Errorf("%w: %w", call.ErrNotSent, e.Err)
+	}
+	return &marked
+}
+
 // broken maps what went wrong on a connection that was there. kind is the timeout that was running.
 func (w where) broken(ctx context.Context, ep *endpoint, doing string, kind timeoutKind, err error) error {
 	var told *llm.Error

@@ -46,7 +46,7 @@ var flash = call.Target{Deployment: "flash", Provider: "google"}
 func oneEndpoint(e Endpoint) map[string]Endpoint { return map[string]Endpoint{"google": e} }
 
 func wire(body string) call.Wire {
-	return call.Wire{Path: "/chat/completions", Body: [][]byte{[]byte(body)}}
+	return call.Wire{Path: "/chat/completions", Body: [][]byte{[]byte(body)}, Stream: true}
 }
 
 func mustMake(t testing.TB, kind string, c Config) sender {

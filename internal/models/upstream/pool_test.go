@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
 )
 
@@ -379,6 +380,43 @@ func TestUpdate(t *testing.T) {
 			if n := s.Stats().Open.Load(); kind == "lean" && n != 0 {
 				t.Errorf("%d connections open without an endpoint", n)
 			}
+		})
+	}
+}
+
+func TestAWholeAnswerMayTakeLonger(t *testing.T) {
+	for kind := range makers {
+		t.Run(kind, func(t *testing.T) {
+			dial := piped(func(_ int, _ net.Conn, r *bufio.Reader) {
+				_, _, _ = takeRequest(r)
+				_, _ = r.ReadByte()
+			})
+			inBubble(t, kind, Endpoint{TTFT: 20 * time.Second}, dial, func(t *testing.T, s sender) {
+				start := time.Now()
+				_, err := s.Send(t.Context(), flash, call.Wire{Path: "/x", Body: [][]byte{[]byte("{}")}})
+				wantError(t, err, llm.CodeTimeout, "ttft timeout", "within 1m40s")
+				if errors.Is(err, call.ErrNotSent) || time.Since(start) != WholeFactor*20*time.Second {
+					t.Errorf("after %s: %v", time.Since(start), err)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatWasNotSentSaysSo(t *testing.T) {
+	refused := func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("refused") }
+	for kind := range makers {
+		t.Run(kind, func(t *testing.T) {
+			inBubble(t, kind, Endpoint{}, refused, func(t *testing.T, s sender) {
+				for _, to := range []call.Target{flash, {Deployment: "x", Provider: "unknown"}} {
+					if _, err := s.Send(t.Context(), to, call.Wire{Path: "/x"}); !errors.Is(err, call.ErrNotSent) {
+						t.Errorf("to %s: %v", to.Provider, err)
+					}
+				}
+				if _, err := s.Send(t.Context(), flash, call.Wire{Path: "no slash"}); !errors.Is(err, call.ErrNotSent) {
+					t.Errorf("a path that is refused: %v", err)
+				}
+			})
 		})
 	}
 }

@@ -130,17 +130,17 @@ func (s *Std) Send(ctx context.Context, t call.Target, w call.Wire) (*call.Reply
 	at := whereOf(t)
 	to, ok := (*s.table.Load())[t.Provider]
 	if !ok {
-		return nil, at.noEndpoint()
+		return nil, notSent(at.noEndpoint())
 	}
 	credential, err := to.checkWire(w, at)
 	if err != nil {
-		return nil, err
+		return nil, notSent(err)
 	}
 	if ctx.Err() != nil {
-		return nil, at.ended(ctx)
+		return nil, notSent(at.ended(ctx))
 	}
 	inner, cancel := context.WithCancelCause(ctx)
-	b := &stdBody{ctx: ctx, inner: inner, cancel: cancel, ep: to.endpoint, at: at, stats: s.cfg.Stats}
+	b := &stdBody{ctx: ctx, inner: inner, cancel: cancel, ep: to.endpoint.forWire(w), at: at, stats: s.cfg.Stats}
 	// The clock runs for the connection first, then, once it is there, for the first byte.
 	b.timer = time.AfterFunc(to.Connect, b.expire)
 	b.kind.Store(timeoutConnect)
@@ -260,7 +260,7 @@ func (b *stdBody) sendError(err error) error {
 	if errors.As(context.Cause(b.inner), &late) {
 		return b.at.timeout(kind, b.ep.Connect, err)
 	}
-	return b.at.connecting(b.ctx, b.ep, err)
+	return notSent(b.at.connecting(b.ctx, b.ep, err))
 }
 
 // readError maps an error of the connection.

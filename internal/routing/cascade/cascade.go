@@ -181,7 +181,7 @@ func (r *run) stop(failed error) (bool, error) {
 	}
 	e := llm.AsError(failed)
 	switch e.Code {
-	case llm.CodeRate, llm.CodeUpstream, llm.CodeTimeout, llm.CodePolicy:
+	case llm.CodeRate, llm.CodeUpstream, llm.CodeTimeout, llm.CodePolicy, llm.CodeOverload, llm.CodeUnfit:
 		return false, nil
 	case llm.CodeBudget:
 		if r.plan.BestEffort && r.best != nil {

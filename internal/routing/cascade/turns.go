@@ -52,7 +52,7 @@ func (t *turns) next(last *llm.Error) (target call.Target, why call.Purpose, wai
 // comeBack says after how long a target that failed so may be asked again; negative = not in this call.
 func comeBack(e *llm.Error) time.Duration {
 	switch {
-	case e.Code == llm.CodePolicy, e.RetryAfter > maxWait:
+	case e.Code == llm.CodePolicy, e.Code == llm.CodeUnfit, e.RetryAfter > maxWait:
 		return -1
 	case e.Upstream >= 400 && e.Upstream < 500 && e.Upstream != 408 && e.Upstream != 429:
 		return -1

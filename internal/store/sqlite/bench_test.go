@@ -89,7 +89,8 @@ func sample(id call.OpID, now time.Time) call.Attempt {
 			},
 		},
 		Rule: "data.may_reach.internal", Served: "gemini-2.5-flash-lite", Usage: u, Lines: lines, Cost: money.Sum(lines),
-		Held: 400_000, Budget: "use-case/procurement", Baseline: 50_000_000, PriceRow: "article-2026-06/gemini-flash-lite/2026-06-01",
+		Held: 400_000, Budget: "use-case/procurement", Baseline: 50_000_000,
+		PriceRow: "article-2026-06/gemini-flash-lite/2026-06-01",
 		Clocks: call.Clocks{
 			Sent: 210 * time.Microsecond, ProviderTTF: 190 * time.Millisecond, FirstByte: time.Second, Accepted: time.Second,
 			End: 998 * time.Millisecond,
@@ -121,7 +122,7 @@ func (s *spine) attempt(ctx context.Context) error {
 		return err
 	}
 	if s.after > 0 {
-		time.Sleep(s.after)
+		<-time.After(s.after) // the provider's answer
 	}
 	h.Settle(a.Cost)
 	return s.journal.Durable(ctx, s.journal.End(a))
@@ -173,7 +174,8 @@ func BenchmarkDurable1(b *testing.B) {
 	s.load(b, 1, b.N)
 }
 
-// BenchmarkAt1M measures a ledger of 10^6 rows: durable attempts, a restart, a report and a trial balance. WEIR_BENCH_ROWS=1 runs it.
+// BenchmarkAt1M measures a ledger of 10^6 rows: durable attempts, a restart, a report and a trial balance.
+// WEIR_BENCH_ROWS=1 runs it.
 func BenchmarkAt1M(b *testing.B) {
 	if os.Getenv("WEIR_BENCH_ROWS") == "" {
 		b.Skip("set WEIR_BENCH_ROWS=1: it first writes 10^6 rows")

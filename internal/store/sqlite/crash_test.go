@@ -21,6 +21,7 @@ import (
 	"github.com/weirhq/weir/internal/finops/budget"
 	"github.com/weirhq/weir/internal/finops/ledger"
 	"github.com/weirhq/weir/internal/finops/money"
+	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/store/sqlite"
 	"github.com/weirhq/weir/internal/store/storetest"
 	"github.com/weirhq/weir/internal/testkit/crash"
@@ -108,12 +109,16 @@ func (s *spine) crashing(r *rand.Rand) error {
 		return err
 	}
 	fmt.Printf("sent %s %d\n", a.Facts.ID, a.Cost)
-	in := ledger.Intent{Facts: a.Facts, N: 1, Purpose: a.Order.Purpose, Target: a.Order.Target, Held: a.Held, Budget: node, At: now}
-	if err := s.journal.Begin(in); err != nil {
+	err = s.journal.Begin(ledger.Intent{
+		Facts: a.Facts, N: 1, Purpose: a.Order.Purpose, Target: a.Order.Target, Held: a.Held, Budget: node, At: now,
+	})
+	if err != nil {
 		return err
 	}
-	if r.IntN(3) == 0 {
-		time.Sleep(time.Duration(r.IntN(12)) * time.Millisecond) // a provider at work: the intent reaches the disk
+	if r.IntN(3) == 0 { // a provider at work: meanwhile the intent reaches the disk
+		if err := s.journal.Durable(ctx, s.journal.Raise("another", ledger.Period{}, 0)); err != nil {
+			return err
+		}
 	}
 	if r.IntN(12) == 0 {
 		return nil // never answers: the hold stays
@@ -243,7 +248,18 @@ func start(dir string, attempts int) *exec.Cmd {
 	return cmd
 }
 
-// TestKilledAtRandomNothingReleasedIsLost kills a writing process again and again on one ledger. WEIR_KILLS sets how often.
+// taken checks that a directory which another process uses cannot be opened.
+func taken(t *testing.T, dir string) {
+	t.Helper()
+	_, err := sqlite.Open(dir)
+	var e *llm.Error
+	if !errors.As(err, &e) || !strings.Contains(e.Message, "another weir process") {
+		t.Errorf("opened beside another process: %v", err)
+	}
+}
+
+// TestKilledAtRandomNothingReleasedIsLost kills a writing process again and again on one ledger. WEIR_KILLS sets how
+// often.
 func TestKilledAtRandomNothingReleasedIsLost(t *testing.T) {
 	dir, p := t.TempDir(), newPromises()
 	r := rand.New(rand.NewPCG(4, 2))
@@ -270,6 +286,9 @@ func TestKilledAtRandomNothingReleasedIsLost(t *testing.T) {
 				break
 			}
 			p.take(t, strings.TrimSuffix(line, "\n"))
+			if n == 0 {
+				taken(t, dir)
+			}
 			if n == after {
 				if err := cmd.Process.Kill(); err != nil {
 					t.Fatal(err)
@@ -285,8 +304,8 @@ func TestKilledAtRandomNothingReleasedIsLost(t *testing.T) {
 	t.Logf("%d attempts sent, %d released", len(p.sent), len(p.acked))
 }
 
-// TestPowerCutAtRandomNothingReleasedIsLost builds the disk as power cuts at random moments could have left it, with any
-// subset of the writes lost that were not synced. WEIR_IMAGES sets how many.
+// TestPowerCutAtRandomNothingReleasedIsLost builds the disk as power cuts at random moments could have left it, with
+// any subset of the writes lost that were not synced. WEIR_IMAGES sets how many.
 func TestPowerCutAtRandomNothingReleasedIsLost(t *testing.T) {
 	dir := t.TempDir()
 	log := crash.Record(t, start(dir, 200), dir)

@@ -85,8 +85,8 @@ const (
 	callerColumns = "key_id, team, use_case, workflow, agent"
 	servedColumns = "model, fingerprint"
 	targetColumns = "deployment, provider, dialect, wire_id, model, tier, hosting, region, layer, layer_name"
-	mannerColumns = "route, dialect, class, class_rank, purpose, rule, price_row, budget, outcome, settlement, corrects, " +
-		"verdict, check_name, err"
+	mannerColumns = "route, dialect, class, class_rank, purpose, rule, price_row, budget, outcome, settlement, " +
+		"corrects, verdict, check_name, err"
 )
 
 type tuple interface {

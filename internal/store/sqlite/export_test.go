@@ -19,6 +19,12 @@ func (l *DB) Exec(query string) error {
 	})
 }
 
+// Count runs a query that gives one number.
+func (r *Reader) Count(query string) (n int64, err error) {
+	err = r.ro.QueryRow(query).Scan(&n)
+	return n, err
+}
+
 // Integrity runs SQLite's own check of the file.
 func (r *Reader) Integrity() (result string, err error) {
 	err = r.ro.QueryRow("PRAGMA integrity_check").Scan(&result)

@@ -81,7 +81,8 @@ func (k *Keys) List() (keys []identity.Key, err error) {
 
 // Revoke implements identity.Store.
 func (k *Keys) Revoke(id string, at time.Time) error {
-	r, err := k.db.Exec(`UPDATE keys SET revoked = CASE revoked WHEN 0 THEN ? ELSE revoked END WHERE id = ?`, nanos(at), id)
+	r, err := k.db.Exec(`UPDATE keys SET revoked = CASE revoked WHEN 0 THEN ? ELSE revoked END WHERE id = ?`,
+		nanos(at), id)
 	if err != nil {
 		return fmt.Errorf("revoke key %s: %w", id, err)
 	}

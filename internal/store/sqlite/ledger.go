@@ -29,8 +29,8 @@ var (
 	_ ledger.Reader = (*DB)(nil)
 )
 
-// Open opens a storage directory, makes what is missing, and holds it against other processes until Close; they may still
-// use OpenReader and OpenKeys. Errors are *llm.Error with a hint for the operator.
+// Open opens a storage directory, makes what is missing, and holds it against other processes until Close; they may
+// still use OpenReader and OpenKeys. Errors are *llm.Error with a hint for the operator.
 func Open(dir string) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, unusable(dir, err)

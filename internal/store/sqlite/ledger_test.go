@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,7 +44,8 @@ func filled(t *testing.T, dir string, n int) *sqlite.DB {
 	var b ledger.Batch
 	for i := range n {
 		at := storetest.Noon.Add(time.Duration(i) * time.Second)
-		b.Entries = append(b.Entries, ledger.Entry{LSN: ledger.LSN(i + 1), Booked: at, Attempt: storetest.Sample(uint64(i), at)})
+		a := storetest.Sample(uint64(i), at)
+		b.Entries = append(b.Entries, ledger.Entry{LSN: ledger.LSN(i + 1), Booked: at, Attempt: a})
 	}
 	if err := db.Append(&b); err != nil {
 		t.Fatal(err)
@@ -115,6 +117,59 @@ func TestAReaderOfAnotherProcessReadsBesideTheServerAndAfterIt(t *testing.T) {
 	*db = *again // for the cleanup
 }
 
+func TestAFullDiskLosesNothing(t *testing.T) {
+	db := filled(t, t.TempDir(), 100)
+	j, _, err := ledger.Open(db, ledger.Options{MaxLag: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := db.Count("PRAGMA page_count")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := func(pages int64) {
+		t.Helper()
+		if err := db.Exec(fmt.Sprintf("PRAGMA max_page_count=%d", pages)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(pages)
+	last := ledger.LSN(0)
+	for i := range 1000 {
+		last = j.End(storetest.Sample(uint64(1000+i), storetest.Noon))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := j.Durable(ctx, last); err == nil {
+		t.Fatal("durable on a full disk")
+	}
+	if err := j.Health(); err == nil || !strings.Contains(err.Error(), "full") {
+		t.Errorf("health: %v", err)
+	}
+	limit(1 << 30)
+	if err := j.Durable(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Health(); err != nil {
+		t.Errorf("health: %v", err)
+	}
+	if tr := storetest.Balanced(t, db); tr.Rows != 1100 {
+		t.Errorf("%d rows, want 1100", tr.Rows)
+	}
+	if err := j.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPeopleCanReadTheFile(t *testing.T) {
+	db := filled(t, t.TempDir(), 3)
+	n, err := db.Count(`SELECT count(*) FROM ledger WHERE model = 'gemini-flash-lite' AND team = 'ap-team' AND final = 1
+		AND start LIKE '2026-06-01T12:00:0%Z' AND length(call) = 32 AND cost_nano = 303330 AND layer_name = 'edge'`)
+	if err != nil || n != 3 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
 func TestOneServerADirectory(t *testing.T) {
 	dir := t.TempDir()
 	filled(t, dir, 1)
@@ -131,7 +186,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	garbage := t.TempDir()
-	if err := os.WriteFile(filepath.Join(garbage, sqlite.LedgerFile), []byte(strings.Repeat("garbage", 1000)), 0o600); err != nil {
+	content := []byte(strings.Repeat("garbage", 1000))
+	if err := os.WriteFile(filepath.Join(garbage, sqlite.LedgerFile), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, garbage} {
@@ -165,7 +221,8 @@ func TestAFailedTransactionLeavesNothingBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	as, err := ledger.Call(t.Context(), db, a.Facts.ID)
-	if err != nil || len(as) != 1 || as[0].Facts.Caller.Team != "new-team" || as[0].Order.Target.Deployment != "new-deployment" {
+	if err != nil || len(as) != 1 || as[0].Facts.Caller.Team != "new-team" ||
+		as[0].Order.Target.Deployment != "new-deployment" {
 		t.Errorf("got %+v, %v", as, err)
 	}
 }
@@ -213,8 +270,8 @@ func TestAScanStopsWithItsContextAndItsCaller(t *testing.T) {
 		t.Errorf("stopped after %d rows: %v", seen, err)
 	}
 	// A cancelled reader does not hurt the writer.
-	err = db.Append(&ledger.Batch{Entries: []ledger.Entry{{LSN: 11, Booked: storetest.Noon, Attempt: storetest.Sample(11, storetest.Noon)}}})
-	if err != nil {
+	next := ledger.Entry{LSN: 11, Booked: storetest.Noon, Attempt: storetest.Sample(11, storetest.Noon)}
+	if err := db.Append(&ledger.Batch{Entries: []ledger.Entry{next}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -79,9 +79,9 @@ func (s *statement) first(values ...driver.Value) (v int64, found bool, err erro
 	return v, found, nil
 }
 
-const insertAttempt = `INSERT INTO attempts (lsn, call, n, flags, start, booked, caller, target, served, manner, session,
-	prompt, max_out, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, cost, held, baseline, lines,
-	sent, ttf, first_byte, accepted, ended, reason, notes)
+const insertAttempt = `INSERT INTO attempts (lsn, call, n, flags, start, booked, caller, target, served, manner,
+	session, prompt, max_out, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, cost, held,
+	baseline, lines, sent, ttf, first_byte, accepted, ended, reason, notes)
 	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 func newWriter(dc any) (*writer, error) {
@@ -99,8 +99,8 @@ func newWriter(dc any) (*writer, error) {
 		{&w.commit, 0, `COMMIT`},
 		{&w.rollback, 0, `ROLLBACK`},
 		{&w.attempt, 30, insertAttempt},
-		{&w.intent, 11, `INSERT OR REPLACE INTO intents (lsn, call, n, flags, start, at, caller, target, manner, session, held)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?)`},
+		{&w.intent, 11, `INSERT OR REPLACE INTO intents (lsn, call, n, flags, start, at, caller, target, manner, session,
+			held) VALUES (?,?,?,?,?,?,?,?,?,?,?)`},
 		{&w.resolve, 1, `DELETE FROM intents WHERE lsn = ?`},
 		{&w.spend, 3, `INSERT INTO spent (node, slot, nano) VALUES (?,?,?)
 			ON CONFLICT DO UPDATE SET nano = nano + excluded.nano`},
@@ -145,8 +145,8 @@ func (w *writer) append(b *ledger.Batch) error {
 	return nil
 }
 
-// has tells whether a batch was written before: a commit that failed may yet have reached the disk. What a batch without
-// rows says may be written twice.
+// has tells whether a batch was written before: a commit that failed may yet have reached the disk. What a batch
+// without rows says may be written twice.
 func (w *writer) has(b *ledger.Batch) (bool, error) {
 	var lsn ledger.LSN
 	switch {

@@ -121,8 +121,10 @@ func Sample(n uint64, at time.Time) call.Attempt {
 			Accepted: time.Second, End: 998 * time.Millisecond,
 		},
 		Outcome: call.OK, Settlement: call.Settled,
-		Verdict: call.Verdict{Result: call.Accepted, Check: "invoice-shape", Reason: "ok", Notes: `{"repaired":1}`, Final: true},
-		Err:     "none",
+		Verdict: call.Verdict{
+			Result: call.Accepted, Check: "invoice-shape", Reason: "ok", Notes: `{"repaired":1}`, Final: true,
+		},
+		Err: "none",
 	}
 }
 

@@ -314,7 +314,9 @@ func recovery(t *testing.T, open Open) {
 	check(t, b.Append(&ledger.Batch{
 		Mark:    ledger.Running,
 		Entries: entries(2, a),
-		Intents: []ledger.OpenIntent{{LSN: 3, Intent: ledger.Intent{Facts: Sample(2, Noon).Facts, N: 1, Held: 500, Budget: a.Budget}}},
+		Intents: []ledger.OpenIntent{{LSN: 3, Intent: ledger.Intent{
+			Facts: Sample(2, Noon).Facts, N: 1, Held: 500, Budget: a.Budget,
+		}}},
 	}))
 	check(t, b.Append(&ledger.Batch{Ceilings: []ledger.Ceiling{{Node: a.Budget, Period: day, To: a.Cost + 1000}}}))
 	check(t, b.Close()) // without the mark: as a crash leaves it

@@ -1,7 +1,8 @@
-// Package crash shows what a disk may hold after power is lost. It records by strace every write and sync that a process
-// makes below one directory, and every line the process prints, and builds from the record the directory as a power cut
-// at any moment could have left it: all that was synced, and any subset of what was not, torn writes included. kill -9
-// cannot show that: the page cache survives it. For tests only, on Linux, with strace; Record skips the test elsewhere.
+// Package crash shows what a disk may hold after power is lost. It records by strace every write and sync that a
+// process makes below one directory, and every line the process prints, and builds from the record the directory as a
+// power cut at any moment could have left it: all that was synced, and any subset of what was not, torn writes
+// included. kill -9 cannot show that: the page cache survives it. For tests only, on Linux, with strace; Record skips
+// the test elsewhere.
 //
 // The model: fsync and fdatasync make all earlier writes and truncations of that file durable, and its name; fsync of a
 // directory makes all earlier creations, renames and removals in it durable. Removals and renames happen in order,
@@ -53,8 +54,8 @@ type event struct {
 
 // traced are the system calls that change files, in the form strace takes. One that is not there on this machine's
 // architecture is left out by "?".
-const traced = "?open,openat,?creat,write,pwrite64,fsync,fdatasync,ftruncate,?rename,renameat,renameat2,?unlink,unlinkat," +
-	"writev,pwritev,pwritev2,fallocate,sync_file_range,copy_file_range"
+const traced = "?open,openat,?creat,write,pwrite64,fsync,fdatasync,ftruncate,?rename,?renameat,renameat2,?unlink," +
+	"unlinkat,writev,pwritev,pwritev2,fallocate,sync_file_range,copy_file_range"
 
 // Record runs a program under strace and returns what it did below dir and printed. It skips the test when strace is
 // missing or may not trace.
@@ -79,7 +80,7 @@ func Record(tb testing.TB, cmd *exec.Cmd, dir string) *Log {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	log, err := parse(f, dir)
 	if err != nil {
 		tb.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 )
 
 type request struct {
@@ -181,7 +182,7 @@ func addTurn(out *llm.Request, t *turn, where string) error {
 	case "system":
 		out.System = append(out.System, parts...)
 	default:
-		return invalid(where+".role", "want user or assistant, got "+bounded(t.Role, 32))
+		return invalid(where+".role", "want user or assistant, got "+wire.Bounded(t.Role, 32))
 	}
 	return nil
 }
@@ -222,7 +223,7 @@ func (b *inBlock) parts(where string) ([]llm.Part, error) {
 	if known(b.Type) {
 		return []llm.Part{{Kind: llm.Reasoning, Text: b.Thinking, Opaque: b.raw}}, nil
 	}
-	return nil, unfit(where, "a block of type "+bounded(b.Type, 64)+" cannot be translated")
+	return nil, unfit(where, "a block of type "+wire.Bounded(b.Type, 64)+" cannot be translated")
 }
 
 func nested(v jsontext.Value, where string) ([]llm.Part, error) {
@@ -261,7 +262,7 @@ func (b *inBlock) media(where string) ([]llm.Part, error) {
 	case "content":
 		return nested(s.Content, where+".source")
 	default:
-		return nil, unfit(where+".source", "a source of type "+bounded(s.Type, 64)+" cannot be translated")
+		return nil, unfit(where+".source", "a source of type "+wire.Bounded(s.Type, 64)+" cannot be translated")
 	}
 	if m.Data == "" && m.URL == "" {
 		return nil, invalid(where+".source", "it is empty")
@@ -273,7 +274,7 @@ func tools(in []toolDef) ([]llm.Tool, error) {
 	var out []llm.Tool
 	for i := range in {
 		if in[i].Type != "" && in[i].Type != "custom" {
-			return nil, unfit(fmt.Sprintf("tools[%d]", i), "a tool of type "+bounded(in[i].Type, 64)+" cannot be translated")
+			return nil, unfit(fmt.Sprintf("tools[%d]", i), "a tool of type "+wire.Bounded(in[i].Type, 64)+" cannot be translated")
 		}
 		out = append(out, llm.Tool{
 			Name: in[i].Name, Description: in[i].Description, Schema: in[i].Schema, Strict: in[i].Strict,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 )
 
 // outRequest is a request as it is written.
@@ -277,7 +278,7 @@ func mediaOf(m *llm.MediaPart, where string) (any, error) {
 		kind = "document"
 	case m.MIME != "" && !strings.HasPrefix(m.MIME, "image/"):
 		return nil, &llm.Error{
-			Code: llm.CodeUnfit, Message: where + ": the Anthropic dialect takes no media of type " + bounded(m.MIME, 64),
+			Code: llm.CodeUnfit, Message: where + ": the Anthropic dialect takes no media of type " + wire.Bounded(m.MIME, 64),
 			Hint: "send images, PDF or plain text", Param: where,
 		}
 	}

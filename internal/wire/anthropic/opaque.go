@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
@@ -16,14 +17,14 @@ import (
 // signatureOf is the Opaque of an event that tells a thinking block's signature.
 func signatureOf(signature string) []byte {
 	dst := append([]byte(nil), `{"type":"thinking","signature":`...)
-	return append(appendString(dst, signature), '}')
+	return append(wire.AppendString(dst, signature), '}')
 }
 
 // thinkingBlock puts a streamed thinking block together again.
 func thinkingBlock(text, signature string) jsontext.Value {
 	dst := append(jsontext.Value(nil), `{"type":"thinking","thinking":`...)
-	dst = append(appendString(dst, text), `,"signature":`...)
-	return append(appendString(dst, signature), '}')
+	dst = append(wire.AppendString(dst, text), `,"signature":`...)
+	return append(wire.AppendString(dst, signature), '}')
 }
 
 // withInput puts a streamed block of a kind that llm has no word for together again: as it was opened, with the input

@@ -47,8 +47,7 @@ type event struct {
 	delta   delta
 	block   block
 	message message
-	errKind string
-	errText string
+	fault   *llm.Error
 }
 
 type delta struct {
@@ -72,7 +71,7 @@ func (r *reader) Read(frame []byte) (llm.Delta, error) {
 	}
 	ev, err := r.scan(data)
 	if err != nil {
-		return d, unreadable("stream", err)
+		return d, wire.Unreadable("a stream frame", err)
 	}
 	switch kind := ev.kind.Raw(data); string(kind) {
 	case "content_block_delta":
@@ -92,7 +91,7 @@ func (r *reader) Read(frame []byte) (llm.Delta, error) {
 		d.Events = []llm.Event{{Kind: llm.EvPing}}
 	case "error":
 		r.failed = true
-		d.Events = []llm.Event{{Kind: llm.EvError, Err: inBand(ev.errKind, ev.errText)}}
+		d.Events = []llm.Event{{Kind: llm.EvError, Err: failure(ev.fault)}}
 	}
 	return d, nil
 }
@@ -121,7 +120,7 @@ func (r *reader) scan(data []byte) (event, error) {
 			r.usage.scan(c, data)
 		case "error":
 			if c.Kind() == scan.Object {
-				ev.errKind, ev.errText = scanErrorObject(c, data)
+				ev.fault = wire.FaultAt(c, data).Error()
 			}
 		}
 	}

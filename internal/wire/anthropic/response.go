@@ -4,6 +4,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
@@ -15,7 +16,7 @@ type message struct {
 	id, model, stop, seq scan.Str
 	failed               bool // {"type":"error"} with a status of 200
 	answered             bool // has content, even if empty
-	kind, text           string
+	fault                *llm.Error
 	usage                usage
 }
 
@@ -30,7 +31,7 @@ func (m *message) scan(c *scan.Cursor, text []byte, each func(*block)) {
 			m.failed = c.String().Is(text, "error")
 		case "error":
 			if c.Kind() == scan.Object {
-				m.kind, m.text = scanErrorObject(c, text)
+				m.fault = wire.FaultAt(c, text).Error()
 			}
 		case "id":
 			m.id = optional(c)
@@ -75,13 +76,13 @@ func (m *message) read(body []byte, each func(*block)) error {
 	defer c.Close()
 	m.scan(c, body, each)
 	if err := c.End(); err != nil {
-		return unreadable("answer", err)
+		return wire.Unreadable("an answer", err)
 	}
 	if m.failed {
-		return inBand(m.kind, m.text)
+		return failure(m.fault)
 	}
 	if !m.answered {
-		return unreadable("answer", &llm.Error{Code: llm.CodeInvalid, Message: "it has no content", Param: "content"})
+		return wire.Unreadable("an answer", &llm.Error{Code: llm.CodeInvalid, Message: "it has no content", Param: "content"})
 	}
 	return nil
 }
@@ -133,9 +134,9 @@ func (Front) Response(r *llm.Response) ([]byte, error) {
 		choice = r.Choices[0]
 	}
 	dst := append(make([]byte, 0, 512), `{"id":`...)
-	dst = appendString(dst, r.ID)
+	dst = wire.AppendString(dst, r.ID)
 	dst = append(dst, `,"type":"message","role":"assistant","model":`...)
-	dst = appendString(dst, r.Model)
+	dst = wire.AppendString(dst, r.Model)
 	dst = append(dst, `,"content":[`...)
 	refused := false
 	for i := range choice.Parts {
@@ -161,7 +162,7 @@ func (Front) Response(r *llm.Response) ([]byte, error) {
 	if choice.Seq == "" {
 		dst = append(dst, "null"...)
 	} else {
-		dst = appendString(dst, choice.Seq)
+		dst = wire.AppendString(dst, choice.Seq)
 	}
 	dst = append(dst, `,"usage":`...)
 	dst = appendUsage(dst, r.Usage)
@@ -176,7 +177,7 @@ func appendPart(dst []byte, p *llm.Part) ([]byte, error) {
 			return dst, nil
 		}
 		dst = append(dst, `{"type":"text","text":`...)
-		return append(appendString(dst, p.Text), '}'), nil
+		return append(wire.AppendString(dst, p.Text), '}'), nil
 	case llm.ToolUse:
 		args, ok := objectArgs(p.Tool.Args)
 		if !ok {
@@ -186,9 +187,9 @@ func appendPart(dst []byte, p *llm.Part) ([]byte, error) {
 			}
 		}
 		dst = append(dst, `{"type":"tool_use","id":`...)
-		dst = appendString(dst, p.Tool.ID)
+		dst = wire.AppendString(dst, p.Tool.ID)
 		dst = append(dst, `,"name":`...)
-		dst = appendString(dst, p.Tool.Name)
+		dst = wire.AppendString(dst, p.Tool.Name)
 		dst = append(dst, `,"input":`...)
 		return append(append(dst, args...), '}'), nil
 	case llm.Reasoning:

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
@@ -17,11 +18,8 @@ type usage struct {
 	compaction                 llm.Usage // work beside the answer, which the top-level counts leave out
 }
 
-// maxTokens bounds a count, so that sums of a hostile answer cannot overflow.
-const (
-	maxTokens     = 1 << 40
-	maxIterations = 1 << 10
-)
+// maxIterations bounds how many iterations of one answer are summed.
+const maxIterations = 1 << 10
 
 var (
 	usageKeys = scan.NewKeys("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens",
@@ -49,13 +47,13 @@ func (u *usage) scan(c *scan.Cursor, text []byte) {
 func (u *usage) member(c *scan.Cursor) {
 	switch c.Key() {
 	case "input_tokens":
-		atLeast(&u.input, c)
+		wire.AtLeast(&u.input, c)
 	case "output_tokens":
-		atLeast(&u.output, c)
+		wire.AtLeast(&u.output, c)
 	case "cache_creation_input_tokens":
-		atLeast(&u.create, c)
+		wire.AtLeast(&u.create, c)
 	case "cache_read_input_tokens":
-		atLeast(&u.read, c)
+		wire.AtLeast(&u.read, c)
 	case "cache_creation":
 		u.scanCreation(c)
 	case "output_tokens_details":
@@ -70,9 +68,9 @@ func (u *usage) scanCreation(c *scan.Cursor) {
 	for c.Next() {
 		switch c.Key() {
 		case "ephemeral_5m_input_tokens":
-			atLeast(&u.create5m, c)
+			wire.AtLeast(&u.create5m, c)
 		case "ephemeral_1h_input_tokens":
-			atLeast(&u.create1h, c)
+			wire.AtLeast(&u.create1h, c)
 		}
 	}
 }
@@ -83,7 +81,7 @@ func (u *usage) scanDetails(c *scan.Cursor) {
 	}
 	for c.Next() {
 		if c.Key() == "thinking_tokens" {
-			atLeast(&u.thinking, c)
+			wire.AtLeast(&u.thinking, c)
 		}
 	}
 }
@@ -113,14 +111,6 @@ func (u *usage) scanIterations(c *scan.Cursor, text []byte) {
 		}
 	}
 	u.compaction = sum
-}
-
-func atLeast(n *int64, c *scan.Cursor) {
-	if c.Null() {
-		return
-	}
-	v, _ := c.Int()
-	*n = max(*n, min(v, maxTokens))
 }
 
 // llm is the usage as disjoint meters. Cache writes without a split live 5 minutes, the default of the dialect.

@@ -87,9 +87,9 @@ func (w *writer) start(dst []byte, ev *llm.Event) []byte {
 		id, model = ev.ID, ev.Model
 	}
 	dst = append(dst, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":"...)
-	dst = appendString(dst, id)
+	dst = wire.AppendString(dst, id)
 	dst = append(dst, `,"type":"message","role":"assistant","model":`...)
-	dst = appendString(dst, model)
+	dst = wire.AppendString(dst, model)
 	dst = append(dst, `,"content":[],"stop_reason":null,"stop_sequence":null,"usage":`...)
 	dst = appendUsage(dst, w.usage)
 	return append(dst, "}}\n\n"...)
@@ -195,12 +195,12 @@ func (w *writer) openBlock(dst []byte) []byte {
 		dst = append(dst, `","thinking":"","signature":""`...)
 	case typeRedacted:
 		dst = append(dst, `","data":`...)
-		dst = appendString(dst, p.id)
+		dst = wire.AppendString(dst, p.id)
 	case typeToolUse:
 		dst = append(dst, `","id":`...)
-		dst = appendString(dst, p.id)
+		dst = wire.AppendString(dst, p.id)
 		dst = append(dst, `,"name":`...)
-		dst = appendString(dst, p.name)
+		dst = wire.AppendString(dst, p.name)
 		dst = append(dst, `,"input":{}`...)
 	}
 	return append(dst, "}}\n\n"...)
@@ -229,7 +229,7 @@ func (w *writer) delta(dst []byte, kind, text string) []byte {
 	dst = strconv.AppendInt(dst, int64(w.index), 10)
 	dst = append(dst, `,"delta":{"type":`...)
 	dst = append(dst, kind...)
-	dst = appendString(dst, text)
+	dst = wire.AppendString(dst, text)
 	return append(dst, "}}\n\n"...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
@@ -30,8 +31,7 @@ type answer struct {
 	parts      []part // of all candidates
 	blocked    scan.Str
 	usage      usage
-	failed     bool
-	err        fault
+	failure    *llm.Error // the provider told an error
 }
 
 type candidate struct {
@@ -69,8 +69,9 @@ func (a *answer) scan(text []byte) error {
 		case "responseId":
 			a.id = c.String()
 		case "error":
-			a.failed = true
-			a.err.scan(c, text)
+			if !c.Null() {
+				a.failure = wire.FaultAt(c, text).Error()
+			}
 		}
 	}
 	return c.End()
@@ -224,13 +225,13 @@ func blockedText(reason string) string { return "The provider blocked the prompt
 // read scans a whole body and finds out whether it is an answer at all.
 func (a *answer) read(body []byte) error {
 	if err := a.scan(body); err != nil {
-		return unreadable("answer", err)
+		return wire.Unreadable("an answer", err)
 	}
-	if a.failed {
-		return a.err.llm(a.err.code)
+	if a.failure != nil {
+		return a.failure
 	}
 	if len(a.candidates) == 0 && a.blocked.Len() == 0 && !a.usage.told {
-		return unreadable("answer", &llm.Error{Code: llm.CodeInvalid, Message: "it has no candidates", Param: "candidates"})
+		return wire.Unreadable("an answer", &llm.Error{Code: llm.CodeInvalid, Message: "it has no candidates", Param: "candidates"})
 	}
 	return nil
 }

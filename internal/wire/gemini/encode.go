@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 )
 
 type request struct {
@@ -310,18 +311,13 @@ func resultObject(text string, failed bool) jsontext.Value {
 	case object && !failed:
 		return v
 	case !object:
-		v = quote(text)
+		v = wire.AppendString(nil, text)
 	}
 	key := `{"output":`
 	if failed {
 		key = `{"error":`
 	}
 	return append(append(jsontext.Value(key), v...), '}')
-}
-
-func quote(s string) jsontext.Value {
-	v, _ := jsontext.AppendQuote(nil, s) // bytes that are not UTF-8 become U+FFFD
-	return v
 }
 
 // noSignature stands for a signature where a call was made by another model or the client kept none: without any,
@@ -353,5 +349,5 @@ func opaqueOf(signature string) jsontext.Value {
 	if signature == "" {
 		return nil
 	}
-	return append(append(jsontext.Value(`{"thoughtSignature":`), quote(signature)...), '}')
+	return append(wire.AppendString([]byte(`{"thoughtSignature":`), signature), '}')
 }

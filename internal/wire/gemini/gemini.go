@@ -23,7 +23,7 @@ import (
 
 // Back is the provider side. The zero value is ready; safe for concurrent use.
 type Back struct {
-	// Now tells the time, to read a Retry-After that names a date; nil = time.Now.
+	// Now is the clock against which a Retry-After date is read; nil ignores dates.
 	Now func() time.Time
 }
 

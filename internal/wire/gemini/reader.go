@@ -45,12 +45,12 @@ func (r *reader) Read(frame []byte) (llm.Delta, error) {
 	}
 	a := &r.a
 	if err := a.scan(data); err != nil {
-		return d, unreadable("stream", err)
+		return d, wire.Unreadable("a stream frame", err)
 	}
 	defer func() { a.text = nil }()
-	if a.failed {
+	if a.failure != nil {
 		r.failed = true
-		d.Events = []llm.Event{{Kind: llm.EvError, Err: a.err.llm(a.err.code)}}
+		d.Events = []llm.Event{{Kind: llm.EvError, Err: a.failure}}
 		return d, nil
 	}
 	r.start(&d)

@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
@@ -15,9 +16,6 @@ type usage struct {
 	total             int64
 }
 
-// maxTokens bounds a count, so that sums of a hostile answer cannot overflow.
-const maxTokens = 1 << 40
-
 func (u *usage) scan(c *scan.Cursor) {
 	if c.Null() {
 		return
@@ -26,28 +24,20 @@ func (u *usage) scan(c *scan.Cursor) {
 	for c.Object(usageKeys); c.Next(); {
 		switch c.Key() {
 		case "promptTokenCount":
-			atLeast(&u.prompt, c)
+			wire.AtLeast(&u.prompt, c)
 		case "cachedContentTokenCount":
-			atLeast(&u.cached, c)
+			wire.AtLeast(&u.cached, c)
 		case "candidatesTokenCount":
 			u.answered = true
-			atLeast(&u.candidates, c)
+			wire.AtLeast(&u.candidates, c)
 		case "thoughtsTokenCount":
-			atLeast(&u.thoughts, c)
+			wire.AtLeast(&u.thoughts, c)
 		case "toolUsePromptTokenCount":
-			atLeast(&u.toolUse, c)
+			wire.AtLeast(&u.toolUse, c)
 		case "totalTokenCount":
-			atLeast(&u.total, c)
+			wire.AtLeast(&u.total, c)
 		}
 	}
-}
-
-func atLeast(n *int64, c *scan.Cursor) {
-	if c.Null() {
-		return
-	}
-	v, _ := c.Int()
-	*n = max(*n, min(v, maxTokens))
 }
 
 // meter is the usage as disjoint meters; nil = none was told. Where the visible output was not told it is what the

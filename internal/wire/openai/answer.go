@@ -2,13 +2,14 @@ package openai
 
 import (
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
 // Protocol keys of the objects of an answer, whole or chunk.
 var (
 	answerKeys = scan.NewKeys("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices",
-		"usage", "error", "x_groq", "message")
+		"usage", "error", "x_groq")
 	groqKeys   = scan.NewKeys("usage")
 	choiceKeys = scan.NewKeys("index", "message", "delta", "finish_reason", "logprobs")
 	speechKeys = scan.NewKeys("role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls",
@@ -62,7 +63,6 @@ func (w *walker) read(text []byte, isError bool) error {
 	w.usage, w.usageAt, w.hasChoices = llm.Span{}, false, false
 	var meter, groq *llm.Usage
 	var failure *llm.Error
-	message := ""
 	head := w.start
 	w.Object(answerKeys)
 	for w.Next() {
@@ -79,8 +79,6 @@ func (w *walker) read(text []byte, isError bool) error {
 			}
 		case "object":
 			isError = isError || w.Kind() == scan.String && w.String().Is(text, "error")
-		case "message":
-			message = w.optional()
 		case "choices":
 			w.choices()
 		case "usage":
@@ -95,7 +93,7 @@ func (w *walker) read(text []byte, isError bool) error {
 		return err
 	}
 	if isError && failure == nil && !w.hasChoices {
-		failure = inBand("", "", message)
+		failure = wire.ReadFault(text).Error() // its members stand bare
 	}
 	w.conclude(head, meter, groq, failure)
 	return nil

@@ -120,7 +120,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{`{"choices":[{"index":0}],"choices":[]}`, llm.CodeUpstream, "cannot be read"},
 		{`{"choices":[{"index":128}]}`, llm.CodeUpstream, "cannot be read"},
 		{`{"choices":[` + strings.Repeat(`{"index":0},`, 128) + `{"index":0}]}`, llm.CodeUpstream, "cannot be read"},
-		{`{"choices":[{"index":0}],"error":{"message":null,"code":504}}`, llm.CodeTimeout, "reported an error"},
+		{`{"choices":[{"index":0}],"error":{"message":null,"code":504}}`, llm.CodeTimeout, "took too long"},
 		{`{"choices":[{"message":{"tool_calls":[{"index":9000,"id":"c","function":{"name":"f"}}]}}]}`, llm.CodeUpstream,
 			"cannot be read"},
 		{`{"choices":[{"message":{"tool_calls":{}}}]}`, llm.CodeUpstream, "cannot be read"},
@@ -132,7 +132,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		_, _, err2 := Back{}.Peek([]byte(tc.body))
 		for _, err := range []error{err, err2} {
 			var e *llm.Error
-			if !errors.As(err, &e) || e.Code != tc.code || !strings.Contains(e.Message, tc.says) {
+			if !errors.As(err, &e) || e.Code != tc.code || !strings.Contains(e.Error(), tc.says) {
 				t.Errorf("%s: %v", tc.body, err)
 			}
 		}

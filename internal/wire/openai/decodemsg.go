@@ -190,14 +190,23 @@ func (d *decoder) image() *llm.MediaPart {
 
 // media reads a URL: inline data, or a place for the provider to fetch from.
 func (d *decoder) media(url string) *llm.MediaPart {
-	raw := []byte(url[:min(len(url), 256)])
-	if mime, at, ok := scan.DataURL(raw); ok {
-		return &llm.MediaPart{MIME: mime, Data: url[at:]}
+	if m := inline(url); m != nil {
+		return m
 	}
 	if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
 		d.Fail("want an http URL or a data: URL in base64")
 	}
 	return &llm.MediaPart{URL: url}
+}
+
+// inline reads a data: URL in base64; nil = s is none.
+func inline(s string) *llm.MediaPart {
+	head := []byte(s[:min(len(s), 256)]) // a media type is short; the data may be megabytes
+	mime, at, ok := scan.DataURL(head)
+	if !ok {
+		return nil
+	}
+	return &llm.MediaPart{MIME: mime, Data: s[at:]}
 }
 
 func (d *decoder) sound() *llm.MediaPart {
@@ -226,10 +235,8 @@ func (d *decoder) file() *llm.MediaPart {
 		switch d.Key() {
 		case "file_data":
 			data := d.str()
-			if mime, at, ok := scan.DataURL([]byte(data[:min(len(data), 256)])); ok {
-				m.MIME, m.Data = mime, data[at:]
-			} else {
-				m.MIME, m.Data = "application/pdf", data
+			if m = inline(data); m == nil {
+				m = &llm.MediaPart{MIME: "application/pdf", Data: data}
 			}
 		case "file_id":
 			if !d.Null() {

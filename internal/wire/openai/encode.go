@@ -6,6 +6,7 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 )
 
 // Encode writes a request of any origin in this dialect. System parts become one system message; tool results become
@@ -44,7 +45,7 @@ type encoder struct {
 func (e *encoder) raw(s string) { e.b = append(e.b, s...) }
 
 // str appends a key and a string.
-func (e *encoder) str(key, s string) { e.b = appendQuoted(append(e.b, key...), s) }
+func (e *encoder) str(key, s string) { e.b = wire.AppendString(append(e.b, key...), s) }
 
 func (e *encoder) num(key string, n int64) { e.b = strconv.AppendInt(append(e.b, key...), n, 10) }
 

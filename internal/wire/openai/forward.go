@@ -7,14 +7,9 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
-
-// edit replaces a span of a body; an empty span inserts.
-type edit struct {
-	at   llm.Span
-	text []byte
-}
 
 // Forward sends a caller's own bytes on. The pieces of the body alias r.Body. What differs: the model's name; the
 // output cap, when the order's is lower or the caller gave none; stream; and stream_options, which asks for usage when
@@ -25,15 +20,15 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 		err := fmt.Errorf("openai: forwarding a %q request", env.Dialect)
 		return call.Wire{}, &llm.Error{Code: llm.CodeInternal, Message: "internal error", Err: err}
 	}
-	var room [6]edit
+	var room [6]wire.Edit
 	edits := room[:0]
 	// What is put in lies in one buffer: pieces stay valid when it grows, since it is only appended to.
 	text, from := make([]byte, 0, 160), 0
 	put := func(at llm.Span) {
-		edits = append(edits, edit{at, text[from:len(text):len(text)]})
+		edits = append(edits, wire.Edit{At: at, Text: text[from:len(text):len(text)]})
 		from = len(text)
 	}
-	text = appendQuoted(text, o.Target.WireID)
+	text = wire.AppendString(text, o.Target.WireID)
 	put(env.ModelSpan)
 	if key := capSpan(r.Body, env.MaxSpan); o.Target.OutputKey != "" && key.Present() &&
 		string(r.Body[key.Start:key.End]) != o.Target.OutputKey {
@@ -58,7 +53,7 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 		put(env.StreamOptions)
 	}
 	if capped && !env.MaxSpan.Present() {
-		text = append(appendQuoted(text, capKey(o)), ':')
+		text = append(wire.AppendString(text, capKey(o)), ':')
 		text = append(strconv.AppendInt(text, int64(o.MaxOut), 10), ',')
 	}
 	if o.Stream && !env.StreamSpan.Present() {
@@ -70,7 +65,7 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 	if len(text) > from {
 		put(llm.Span{Start: env.ObjectOpen, End: env.ObjectOpen})
 	}
-	return call.Wire{Path: path, Header: r.Forward, Body: splice(r.Body, edits), Stream: o.Stream}, nil
+	return call.Wire{Path: path, Header: r.Forward, Body: wire.Splice(r.Body, edits), Stream: o.Stream}, nil
 }
 
 // capSpan is the name of the member whose value lies at value, without its quotes; absent when there is no value.
@@ -83,12 +78,12 @@ func capSpan(body []byte, value llm.Span) llm.Span {
 }
 
 // askUsage sets include_usage in the stream_options that lie at span: null, or an object without it or where it is off.
-func askUsage(body []byte, span llm.Span) edit {
+func askUsage(body []byte, span llm.Span) wire.Edit {
 	const ask = `"include_usage":true`
 	c := scan.Open(body[span.Start:span.End])
 	defer c.Close()
 	if c.Null() {
-		return edit{span, []byte("{" + ask + "}")}
+		return wire.Edit{At: span, Text: []byte("{" + ask + "}")}
 	}
 	c.Object(streamOptionKeys)
 	open, members := span.Start+c.Pos(), 0
@@ -96,34 +91,13 @@ func askUsage(body []byte, span llm.Span) edit {
 		members++
 		if c.Key() == "include_usage" {
 			v := c.Skip()
-			return edit{llm.Span{Start: span.Start + v.Start, End: span.Start + v.End}, []byte("true")}
+			at := llm.Span{Start: span.Start + v.Start, End: span.Start + v.End}
+			return wire.Edit{At: at, Text: []byte("true")}
 		}
 	}
 	text := ask
 	if members > 0 {
 		text += ","
 	}
-	return edit{llm.Span{Start: open, End: open}, []byte(text)}
-}
-
-// splice applies edits, which do not overlap, and returns the pieces of the result.
-func splice(body []byte, edits []edit) [][]byte {
-	for i := 1; i < len(edits); i++ { // few: insertion sort by place
-		for j := i; j > 0 && edits[j].at.Start < edits[j-1].at.Start; j-- {
-			edits[j], edits[j-1] = edits[j-1], edits[j]
-		}
-	}
-	out := make([][]byte, 0, 2*len(edits)+1)
-	from := 0
-	for _, e := range edits {
-		if e.at.Start > from {
-			out = append(out, body[from:e.at.Start:e.at.Start])
-		}
-		out = append(out, e.text)
-		from = e.at.End
-	}
-	if from < len(body) {
-		out = append(out, body[from:len(body):len(body)])
-	}
-	return out
+	return wire.Edit{At: llm.Span{Start: open, End: open}, Text: []byte(text)}
 }

@@ -21,8 +21,6 @@ import (
 	"cmp"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
@@ -75,9 +73,3 @@ var (
 	formatKeys = scan.NewKeys("type", "json_schema")
 	schemaKeys = scan.NewKeys("name", "description", "schema", "strict")
 )
-
-// appendQuoted appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
-func appendQuoted[T string | []byte](dst []byte, s T) []byte {
-	dst, _ = jsontext.AppendQuote(dst, s) // the error only tells of the replacement
-	return dst
-}

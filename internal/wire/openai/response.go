@@ -1,6 +1,9 @@
 package openai
 
-import "github.com/weirhq/weir/internal/llm"
+import (
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire"
+)
 
 // Response reads the whole body of a non-streamed answer.
 func (Back) Response(body []byte) (*llm.Response, error) {
@@ -30,7 +33,7 @@ func (Back) Peek(body []byte) (events []llm.Event, textBytes int, err error) {
 // body reads a whole answer, which holds at least one choice.
 func (w *walker) body(body []byte) error {
 	if err := w.read(body, false); err != nil {
-		return unreadable("an answer", err)
+		return wire.Unreadable("an answer", err)
 	}
 	for _, ev := range w.events {
 		if ev.Kind == llm.EvError {

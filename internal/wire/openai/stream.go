@@ -56,7 +56,7 @@ func (r *reader) Read(frame []byte) (llm.Delta, error) {
 	}
 	if err := r.w.read(data, string(event) == "error"); err != nil {
 		r.broken = true
-		return llm.Delta{}, unreadable("a stream frame", err)
+		return llm.Delta{}, wire.Unreadable("a stream frame", err)
 	}
 	if r.size += r.w.bytes; r.opt.Full && r.size > maxAnswer {
 		r.broken = true

@@ -41,12 +41,12 @@ type head struct {
 
 // appendHead writes the members up to the choices, without the closing brace.
 func appendHead(b []byte, object string, h head) []byte {
-	b = appendQuoted(append(b, `{"id":`...), h.id)
-	b = appendQuoted(append(b, `,"object":`...), object)
+	b = wire.AppendString(append(b, `{"id":`...), h.id)
+	b = wire.AppendString(append(b, `,"object":`...), object)
 	b = strconv.AppendInt(append(b, `,"created":`...), h.created, 10)
-	b = appendQuoted(append(b, `,"model":`...), h.model)
+	b = wire.AppendString(append(b, `,"model":`...), h.model)
 	if h.fingerprint != "" {
-		b = appendQuoted(append(b, `,"system_fingerprint":`...), h.fingerprint)
+		b = wire.AppendString(append(b, `,"system_fingerprint":`...), h.fingerprint)
 	}
 	return b
 }
@@ -58,24 +58,24 @@ func appendChoice(b []byte, i int, c *llm.Choice) []byte {
 	b = append(b, `,"message":{"role":"assistant","content":`...)
 	calls := toolCalls(c.Parts)
 	if hasText || !refused && len(calls) == 0 {
-		b = appendQuoted(b, text)
+		b = wire.AppendString(b, text)
 	} else {
 		b = append(b, "null"...)
 	}
 	b = append(b, `,"refusal":`...)
 	if refused {
-		b = appendQuoted(b, refusal)
+		b = wire.AppendString(b, refusal)
 	} else {
 		b = append(b, "null"...)
 	}
 	if think, ok := joined(c.Parts, llm.Reasoning); ok {
-		b = appendQuoted(append(b, `,"reasoning_content":`...), think)
+		b = wire.AppendString(append(b, `,"reasoning_content":`...), think)
 	}
 	if len(calls) > 0 {
 		b = appendCalls(append(b, `,"tool_calls":`...), calls)
 	}
 	b = append(b, `},"logprobs":null,"finish_reason":`...)
-	b = appendQuoted(b, reasonOf(c.Stop, refused))
+	b = wire.AppendString(b, reasonOf(c.Stop, refused))
 	return append(b, '}')
 }
 
@@ -106,13 +106,13 @@ func appendCalls(b []byte, calls []*llm.ToolCall) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendQuoted(append(b, `{"id":`...), t.ID)
-		b = appendQuoted(append(b, `,"type":"function","function":{"name":`...), t.Name)
+		b = wire.AppendString(append(b, `{"id":`...), t.ID)
+		b = wire.AppendString(append(b, `,"type":"function","function":{"name":`...), t.Name)
 		args := []byte(t.Args)
 		if len(args) == 0 {
 			args = []byte("{}")
 		}
-		b = appendQuoted(append(b, `,"arguments":`...), args)
+		b = wire.AppendString(append(b, `,"arguments":`...), args)
 		b = append(b, "}}"...)
 	}
 	return append(b, ']')
@@ -220,18 +220,18 @@ func (w *writer) say(dst []byte, ev llm.Event) []byte {
 		return dst // a signature alone
 	}
 	dst = append(w.open(dst, ev.Choice), key...)
-	return w.end(appendQuoted(dst, ev.Text), "")
+	return w.end(wire.AppendString(dst, ev.Text), "")
 }
 
 func (w *writer) tool(dst []byte, ev llm.Event) []byte {
 	dst = append(w.open(dst, ev.Choice), `"tool_calls":[{"index":`...)
 	dst = strconv.AppendInt(dst, int64(ev.Tool), 10)
 	if ev.Kind == llm.EvToolStart {
-		dst = appendQuoted(append(dst, `,"id":`...), ev.ID)
-		dst = appendQuoted(append(dst, `,"type":"function","function":{"name":`...), ev.Name)
+		dst = wire.AppendString(append(dst, `,"id":`...), ev.ID)
+		dst = wire.AppendString(append(dst, `,"type":"function","function":{"name":`...), ev.Name)
 		dst = append(dst, `,"arguments":""}}]`...)
 	} else {
-		dst = appendQuoted(append(dst, `,"function":{"arguments":`...), ev.Text)
+		dst = wire.AppendString(append(dst, `,"function":{"arguments":`...), ev.Text)
 		dst = append(dst, "}}]"...)
 	}
 	return w.end(dst, "")
@@ -250,7 +250,7 @@ func (w *writer) end(dst []byte, reason string) []byte {
 	if reason == "" {
 		dst = append(dst, "null"...)
 	} else {
-		dst = appendQuoted(dst, reason)
+		dst = wire.AppendString(dst, reason)
 	}
 	dst = append(dst, "}]"...)
 	if w.ask {
