@@ -125,13 +125,14 @@ func openLoop(s *Settings) ([]Bar, error) {
 		return nil, err
 	}
 	defer st.close()
-	const rate = "500"
-	load := []string{"-conns", "64", "-rate", rate}
-	sums, latest, err := latencies(s, st, append(load, "-for", s.Run.String())...)
+	longer := *s
+	longer.Run = max(s.Run, 3*time.Second) // at this rate, less is too little to tell
+	load := []string{"-conns", "64", "-rate", "500"}
+	sums, latest, err := latencies(&longer, st, append(load, "-for", longer.Run.String())...)
 	if err != nil {
 		return nil, err
 	}
-	c, err := costs(s, st.peers, 1, load...)
+	c, err := costs(&longer, st.peers, 1, load...)
 	if err != nil {
 		return nil, err
 	}

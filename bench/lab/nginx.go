@@ -73,3 +73,12 @@ func (l *Lab) Nginx(binary, upstream string) (*Service, error) {
 		}
 	}
 }
+
+// FindNginx is the path of the distribution's nginx, "" if there is none.
+func FindNginx() string {
+	const path = "/usr/sbin/nginx"
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}

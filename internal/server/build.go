@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -126,9 +127,15 @@ func endpoints(c *config.Config) map[string]upstream.Endpoint {
 	return eps
 }
 
+// unbudgeted is the node of calls without a budget: it refuses nothing, but its ceiling covers what a crash may lose.
+const unbudgeted = "unbudgeted"
+
 // budgets are the budget nodes, and which node a call counts against: its use case's.
 func budgets(c *config.Config) budget.Config {
-	b := budget.Config{NodeOf: func(f call.Facts) string { return c.UseCases[f.Caller.UseCase].Budget }}
+	b := budget.Config{
+		Nodes:  []budget.Node{{Name: unbudgeted, Unlimited: true}},
+		NodeOf: func(f call.Facts) string { return cmp.Or(c.UseCases[f.Caller.UseCase].Budget, unbudgeted) },
+	}
 	for _, n := range c.Budgets {
 		b.Nodes = append(b.Nodes, budget.Node{Name: n.Node, Limit: n.Limit, Period: budget.Period(n.Period), Zone: n.Zone})
 	}

@@ -29,6 +29,7 @@ type figures struct {
 	Duplicates int        `json:"duplicates"` // rows of one attempt beyond the first
 	Unbalanced int        `json:"unbalanced"` // accounts of the trial fold that do not add up
 	Strange    int        `json:"strange"`    // rows that are none of settled, estimated, presumed, or of another model
+	Garbled    int        `json:"garbled"`    // released answers that are not what a provider said
 	Misbilled  int        `json:"misbilled"`  // settled rows that do not cost what the provider counted
 	Uncovered  money.Nano `json:"uncovered"`  // cost of attempts without a row beyond what recovery wrote off
 	Lost       money.Nano `json:"lost"`       // real cost by which no budget's counter grew
@@ -51,7 +52,8 @@ func (f figures) worst() string {
 		n    int64
 	}{
 		{"missing", int64(f.Missing)}, {"duplicates", int64(f.Duplicates)}, {"unbalanced", int64(f.Unbalanced)},
-		{"strange", int64(f.Strange)}, {"misbilled", int64(f.Misbilled)}, {"uncovered", int64(f.Uncovered)},
+		{"strange", int64(f.Strange)}, {"garbled", int64(f.Garbled)},
+		{"misbilled", int64(f.Misbilled)}, {"uncovered", int64(f.Uncovered)},
 		{"lost", int64(f.Lost)}, {"over_limit", int64(f.Over)},
 	} {
 		if x.n != 0 {
@@ -64,10 +66,10 @@ func (f figures) worst() string {
 // String is the line that is looked for in the test's log.
 func (f figures) String() string {
 	return fmt.Sprintf("crash: kills=%d calls=%d released=%d attempts=%d missing=%d duplicates=%d unbalanced=%d strange=%d "+
-		"misbilled=%d uncovered=%d lost=%d over_limit=%d settled=%d estimated=%d presumed=%d unrecorded=%d "+
+		"garbled=%d misbilled=%d uncovered=%d lost=%d over_limit=%d settled=%d estimated=%d presumed=%d unrecorded=%d "+
 		"written_off=%d refused=%d beaten=%d",
 		f.Kills, f.Calls, f.Released, f.Attempts, f.Missing, f.Duplicates, f.Unbalanced, f.Strange,
-		f.Misbilled, f.Uncovered, f.Lost, f.Over, f.Settled, f.Estimated, f.Presumed, f.Unrecorded,
+		f.Garbled, f.Misbilled, f.Uncovered, f.Lost, f.Over, f.Settled, f.Estimated, f.Presumed, f.Unrecorded,
 		f.Written, f.Refused, f.Beaten)
 }
 
@@ -251,6 +253,10 @@ func (a *auditor) settlement(r row) {
 
 // answered demands that a released answer has one row that was accepted, under the id that its client was told.
 func (a *auditor) answered(c asked, rows []row) {
+	if c.whole && !sound.MatchString(c.text) {
+		a.Garbled++
+		a.tell("%s (%s, %s) was answered with %q", c.name, c.id, c.how, c.text)
+	}
 	accepted := 0
 	for _, r := range rows {
 		if r.id.String() != c.id {

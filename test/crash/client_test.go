@@ -1,14 +1,12 @@
 package crash
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +26,8 @@ type asked struct {
 	id       string // x-request-id; "" when no head came
 	status   int    // 0 when no head came
 	released bool   // the terminal group began to arrive, or the whole body did
+	whole    bool   // it came to its end
+	text     string // of the answer
 	refused  bool   // by the budget
 }
 
@@ -98,10 +98,10 @@ func (l *load) call(ctx context.Context, dice *rand.Rand, name string) asked {
 		b, err := io.ReadAll(resp.Body)
 		a.refused = err == nil && bytes.Contains(b, []byte("use-case/tight"))
 	case stream:
-		a.released = terminal(resp.Body, func() { l.event(true) })
+		a.text, a.released, a.whole = readStream(resp.Body, func() { l.event(true) })
 	default:
-		_, err := io.ReadAll(resp.Body)
-		if a.released = err == nil; a.released {
+		a.text, a.released = readBody(resp.Body)
+		if a.whole = a.released; a.released {
 			l.event(true)
 		}
 	}
@@ -130,19 +130,4 @@ func (l *load) request(ctx context.Context, a asked, route string, stream, messa
 	req.Header.Set("X-Weir-Use-Case", a.useCase)
 	req.Header.Set("X-Weir-Session", a.name)
 	return req, nil
-}
-
-// terminal reads a stream and reports whether its terminal group began: what an agent may act on. It tells at once.
-func terminal(body io.Reader, tell func()) (began bool) {
-	in := bufio.NewScanner(body)
-	for in.Scan() {
-		line := in.Text()
-		if strings.Contains(line, `"finish_reason":"`) || strings.HasPrefix(line, "event: message_delta") {
-			if !began {
-				tell()
-			}
-			began = true
-		}
-	}
-	return began
 }

@@ -87,7 +87,7 @@ func writeResult(t *testing.T, f figures) {
 		Figures figures `json:"figures"`
 	}{
 		"crash: released answers without rows, after kill -9 under load", f.Missing,
-		"0; also duplicates, unbalanced, strange, misbilled, uncovered, lost, over_limit = 0", f.worst() == "",
+		"0; also duplicates, unbalanced, strange, garbled, misbilled, uncovered, lost, over_limit = 0", f.worst() == "",
 		fmt.Sprintf("WEIR_KILLS=%d go test -count=1 ./test/crash", f.Kills), f,
 	})
 	if err != nil {

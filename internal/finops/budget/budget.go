@@ -24,6 +24,9 @@ type Node struct {
 	Limit  money.Nano
 	Period Period         // "" = day
 	Zone   *time.Location // whose midnight ends a period; nil = UTC
+	// Unlimited nodes refuse nothing and are not shown: they are for calls without a budget, whose attempts a ceiling
+	// covers too, so that a crash leaves none without a trace.
+	Unlimited bool
 }
 
 // Config is all budgets. NodeOf names the budget that a call counts against; "" = none.
@@ -134,7 +137,7 @@ func (b *Book) try(f call.Facts, amount money.Nano) (*Hold, <-chan struct{}, err
 		return nil, nil, err
 	}
 	used := w.settled + w.held
-	if amount > a.Limit-used {
+	if !a.Unlimited && amount > a.Limit-used {
 		return nil, nil, a.refuse(w, amount)
 	}
 	if used+amount <= w.ceiling {
@@ -155,8 +158,13 @@ func (b *Book) try(f call.Facts, amount money.Nano) (*Hold, <-chan struct{}, err
 // learn follows the mean of holds.
 func (a *account) learn(amount money.Nano) { a.mean += (amount - a.mean) / 16 }
 
-// chunk is how far ahead a ceiling is raised: 1 % of the limit, or 20 mean holds.
-func (a *account) chunk() money.Nano { return max(a.Limit/100, 20*a.mean, 1) }
+// chunk is how far ahead a ceiling is raised: 1 % of the limit, or 20 mean holds; without a limit at least a dollar.
+func (a *account) chunk() money.Nano {
+	if a.Unlimited {
+		return max(20*a.mean, money.USD)
+	}
+	return max(a.Limit/100, 20*a.mean, 1)
+}
 
 // raise asks for a higher ceiling when less than half a chunk is left below it, or less than need. One at a time.
 func (b *Book) raise(a *account, w *window, need money.Nano) {
@@ -169,7 +177,10 @@ func (b *Book) raise(a *account, w *window, need money.Nano) {
 		ahead = 0
 	}
 	// What was really spent may lie above the limit; the ceiling follows it.
-	to := max(min(a.Limit, used+need+ahead), used)
+	to := used + need + ahead
+	if !a.Unlimited {
+		to = max(min(a.Limit, to), used)
+	}
 	if to <= w.ceiling {
 		return
 	}
@@ -271,6 +282,9 @@ func (b *Book) Snapshot() []NodeState {
 	states := make([]NodeState, 0, len(b.order))
 	for _, name := range b.order {
 		a := b.nodes[name]
+		if a.Unlimited {
+			continue
+		}
 		w, err := b.window(a, now, now)
 		if err != nil {
 			w = a.current // the ledger cannot be read: the last known period

@@ -208,6 +208,28 @@ func TestACallWithoutABudgetIsNotLimited(t *testing.T) {
 	})
 }
 
+func TestAnUnlimitedNodeRefusesNothingAndIsCovered(t *testing.T) {
+	v := newVault()
+	c := Config{Nodes: []Node{{Name: "open", Unlimited: true}}, NodeOf: func(call.Facts) string { return "open" }}
+	inBubble(t, v, c, func(t *testing.T, b *Book) {
+		for range 50 {
+			h := hold(t, b, money.USD)
+			synctest.Wait()
+			a := b.nodes["open"]
+			b.mu.Lock()
+			used, period := a.current.settled+a.current.held, a.current.period
+			b.mu.Unlock()
+			if durable := v.ceiling("open", period); used > durable || durable > used+21*money.USD {
+				t.Fatalf("%s in use, %s covered", used, durable)
+			}
+			h.Settle(money.USD)
+		}
+		if shown := b.Snapshot(); len(shown) != 0 {
+			t.Errorf("shown as a budget: %v", shown)
+		}
+	})
+}
+
 func TestABudgetThatDoesNotExistRefuses(t *testing.T) {
 	inBubble(t, newVault(), one(10, Day), func(t *testing.T, b *Book) {
 		_, err := b.Hold(t.Context(), call.Facts{Caller: call.Caller{UseCase: "use-case/typo"}}, 1)
