@@ -100,7 +100,7 @@ func Now() (Machine, error) {
 // RSS is the resident memory of a process in bytes.
 func RSS(pid int) (int64, error) { return status(pid, "VmRSS") }
 
-// PeakRSS is the most resident memory since the start or ResetPeak.
+// PeakRSS is the most resident memory since the start.
 func PeakRSS(pid int) (int64, error) { return status(pid, "VmHWM") }
 
 func status(pid int, field string) (int64, error) {
@@ -109,11 +109,6 @@ func status(pid int, field string) (int64, error) {
 		return 0, err
 	}
 	return parseKB(b, field)
-}
-
-// ResetPeak makes the peak begin again at what is resident now.
-func ResetPeak(pid int) error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 }
 
 // PSS is the resident memory of a process in bytes, shared pages counted in part; RSS where the kernel does not tell.

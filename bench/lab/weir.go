@@ -22,8 +22,14 @@ const (
 	UseCase = "bench"
 	// Model is the catalogue's model that the route `bench` leads to; ProviderKey the credential that is sent upstream.
 	Model       = "gpt-5.5"
-	ProviderKey = "WEIR_BENCH_PROVIDER_KEY=sk-bench-4f1f0a7c92d3"
+	ProviderKey = keyName + "=" + keyValue
+
+	keyName  = "WEIR_BENCH_PROVIDER_KEY"
+	keyValue = "sk-bench-4f1f0a7c92d3"
 )
+
+// Env is the environment that the configuration reads.
+func Env(name string) (string, bool) { return keyValue, name == keyName }
 
 // layout has on what a call passes in production: a policy table, a use case, a budget that holds and settles.
 const layout = `version: 1
@@ -32,7 +38,7 @@ storage: {dir: data}
 prices: list-2026-08
 limits: {attempts: 1}
 providers:
-  upstream: {preset: openai, url: "http://%s/v1", key: env:WEIR_BENCH_PROVIDER_KEY}
+  upstream: {preset: openai, url: "http://%s/v1", key: env:` + keyName + `}
 deployments:
   only: {model: ` + Model + `, provider: upstream, region: eu}
 routes:

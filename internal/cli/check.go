@@ -123,7 +123,10 @@ func (a *app) probe(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	if failed > 0 {
-		return &hinted{fmt.Errorf("%d of %d deployments did not answer", failed, len(rows)), "check the provider's key, url and the deployment's wire_id"}
+		return &hinted{
+			fmt.Errorf("%d of %d deployments did not answer", failed, len(rows)),
+			"check the provider's key, url and the deployment's wire_id",
+		}
 	}
 	return nil
 }

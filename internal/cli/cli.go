@@ -129,7 +129,10 @@ func (a *app) fail(err error) int {
 func (a *app) load() (*config.Config, error) {
 	c, err := config.Load(a.file, a.Env)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, &hinted{fmt.Errorf("there is no %s here", a.file), "weir init writes one from the provider keys in the environment; weir demo needs none"}
+		return nil, &hinted{
+			fmt.Errorf("there is no %s here", a.file),
+			"weir init writes one from the provider keys in the environment; weir demo needs none",
+		}
 	}
 	if err != nil {
 		return nil, err

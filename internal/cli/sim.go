@@ -19,10 +19,10 @@ import (
 )
 
 type simFlags struct {
-	listen, answers, models string
-	seed                    uint64
-	speed                   int
-	markers                 bool
+	listen, answers string
+	seed            uint64
+	speed           int
+	markers         bool
 }
 
 func (a *app) sim() *cobra.Command {

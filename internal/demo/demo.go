@@ -64,7 +64,8 @@ func Run(ctx context.Context, o Options) error {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	fmt.Fprintf(o.Err, "weir demo: a procurement agent's day, seed %d; simulated providers on loopback, a real gateway, a real ledger\n", o.Seed)
+	fmt.Fprintf(o.Err,
+		"weir demo: a procurement agent's day, seed %d; simulated providers on loopback, a real gateway, a real ledger\n", o.Seed)
 	st, err := raise(o)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/internal/finops/ledger"
-	"github.com/weirhq/weir/internal/finops/money"
 )
 
 // look is how often a kept demo looks for new calls to tell of.
@@ -50,7 +49,7 @@ func (st *stage) tell(ctx context.Context, since time.Time) time.Time {
 		a := &e.Attempt
 		fmt.Fprintf(st.o.Err, "%s  %s #%d  layer %d %s  %s  %d in %d out  $%s  %s\n", e.Booked.Local().Format(time.TimeOnly),
 			a.Facts.ID, a.N, a.Order.Target.Layer, a.Order.Target.Deployment, a.Verdict.Result, a.Usage.Prompt(),
-			a.Usage.Completion(), money.Nano(a.Cost).Decimal(), strings.TrimSpace(a.Verdict.Check+" "+a.Verdict.Reason))
+			a.Usage.Completion(), a.Cost.Decimal(), strings.TrimSpace(a.Verdict.Check+" "+a.Verdict.Reason))
 		last = e.Booked.Add(time.Millisecond)
 		return nil
 	})

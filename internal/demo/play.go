@@ -13,8 +13,10 @@ import (
 
 // runs are the four that are played, in order: profile, route, use case.
 var runs = []struct{ profile, route, useCase string }{
-	{"uniform", "frontier", "uniform-before"}, {"uniform", "procurement", "uniform-after"},
-	{"mixed", "frontier", "mixed-before"}, {"mixed", "procurement", "mixed-after"},
+	{"uniform", "frontier", "uniform-before"},
+	{"uniform", "procurement", "uniform-after"},
+	{"mixed", "frontier", "mixed-before"},
+	{"mixed", "procurement", "mixed-after"},
 }
 
 // playAll plays every run, with progress.
@@ -87,7 +89,8 @@ func (st *stage) progress(total int64) (tick func(run string), done func()) {
 	begun := time.Now()
 	return func(name string) {
 		if n := made.Add(1); n%max(total/8, 1) == 0 {
-			fmt.Fprintf(st.o.Err, "  %3d %%  %d of %d calls, %s, %s\n", n*100/total, n, total, name, time.Since(begun).Round(100*time.Millisecond))
+			fmt.Fprintf(st.o.Err, "  %3d %%  %d of %d calls, %s, %s\n", n*100/total, n, total, name,
+				time.Since(begun).Round(100*time.Millisecond))
 		}
 	}, func() {}
 }

@@ -63,7 +63,8 @@ func (p *printer) story(c report.Call) {
 				p.line("     told      the answer before failed %s", n.Carried)
 			}
 			if b := n.Brief; b != nil {
-				p.line("     brief     %d -> %d tokens, %d of %d pinned facts kept, sha256 %.12s", b.SourceTokens, b.BriefTokens, b.Kept, b.Pinned, b.BriefSHA)
+				p.line("     brief     %d -> %d tokens, %d of %d pinned facts kept, sha256 %.12s",
+					b.SourceTokens, b.BriefTokens, b.Kept, b.Pinned, b.BriefSHA)
 			}
 			for _, r := range n.Repairs {
 				p.line("     repaired  %s", r)
@@ -121,7 +122,8 @@ func shares(bp map[string]int64, targets map[string]string) string {
 
 // measured prints the clocks, which vary from run to run.
 func measured(w io.Writer, all []Measured) {
-	fmt.Fprintf(w, "\nmeasured on this machine, in the scenario's time (models ran %dx faster, so Weir's own share counts %dx): p50 / p95 / p99 ms\n", speed, speed)
+	fmt.Fprintf(w,
+		"\nmeasured on this machine, in the scenario's time (models ran %dx faster, so Weir's own share counts %dx): p50 / p95 / p99 ms\n", speed, speed)
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "run\tprovider's first token\tfirst byte to the client\tfirst accepted byte\t")
 	for _, m := range all {

@@ -227,12 +227,8 @@ func TestEveryAttemptIsBookedOnce(t *testing.T) {
 				tc.set(b, c)
 			}
 			err := handle(t, b, &tc.p, c, tc.stream)
-			if got := llm.Code(""); tc.code != "" {
-				if got = llm.AsError(err).Code; got != tc.code {
-					t.Errorf("error %v, want code %s", err, tc.code)
-				}
-			} else if err != nil {
-				t.Errorf("error %v", err)
+			if (err != nil) != (tc.code != "") || (err != nil && llm.AsError(err).Code != tc.code) {
+				t.Errorf("error %v, want code %q", err, tc.code)
 			}
 			if diff := cmp.Diff(tc.order, strings.Join(b.order, " ")); diff != "" {
 				t.Errorf("order (-want +got):\n%s", diff)
@@ -266,7 +262,8 @@ func TestEveryAttemptIsBookedOnce(t *testing.T) {
 
 func handle(t *testing.T, b *books, p *provider, c *client, stream bool) error {
 	t.Helper()
-	return answer(t, b, p, c, fmt.Sprintf(`{"model":"mini","stream":%v,"messages":[{"role":"user","content":"how many words are there in this question, which is longer than most?"}]}`, stream))
+	return answer(t, b, p, c, fmt.Sprintf(`{"model":"mini","stream":%v,"messages":[{"role":"user","content":`+
+		`"how many words are there in this question, which is longer than most?"}]}`, stream))
 }
 
 type sender interface {
@@ -277,7 +274,7 @@ func answer(t *testing.T, b *books, p sender, c gateway.Out, body string) error 
 	t.Helper()
 	g := &gateway.Gateway{
 		Fronts: map[llm.Dialect]gateway.Front{llm.OpenAI: openai.Front{}},
-		Backs:  map[llm.Dialect]gateway.Back{llm.OpenAI: openai.Back{}},
+		Backs:  map[llm.Dialect]gateway.Back{llm.OpenAI: {RequestWriter: openai.Back{}, AnswerReader: openai.Back{}}},
 		Holder: b, Sender: p, Journal: b, Watch: b, Cascade: &cascade.Cascade{}, Now: time.Now,
 	}
 	g.Load(snapshot(t))

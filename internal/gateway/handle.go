@@ -107,7 +107,8 @@ func (g *Gateway) durable(ctx context.Context, d *dispatch, err error) error {
 func (g *Gateway) refuse(d *dispatch, f call.Facts, err error) {
 	e := llm.AsError(err)
 	if slices.Contains([]llm.Code{llm.CodePolicy, llm.CodeUnfit, llm.CodeUnauthorized}, e.Code) {
-		d.refused(call.Attempt{Facts: f, N: 1, Rule: e.Param, Order: call.Order{Purpose: call.Answer}}, e)
+		a := call.Attempt{Facts: f, N: 1, Rule: e.Param, Order: call.Order{Purpose: call.Answer}}
+		e = llm.AsError(d.refused(a, e))
 	}
 	g.Watch.Call(Done{Facts: f, Took: g.Now().Sub(f.Start), Err: e})
 }

@@ -64,8 +64,11 @@ func (g *Gateway) unfit(t call.Target, brief, last bool, env llm.Envelope) strin
 		need, can bool
 		name      string
 	}{
-		{need.Vision, can.Vision, "vision"}, {need.Audio, can.Audio, "audio"}, {need.Documents, can.Documents, "documents"},
-		{need.Tools, can.Tools, "tools"}, {need.Schema, can.Schema, "schema"},
+		{need.Vision, can.Vision, "vision"},
+		{need.Audio, can.Audio, "audio"},
+		{need.Documents, can.Documents, "documents"},
+		{need.Tools, can.Tools, "tools"},
+		{need.Schema, can.Schema, "schema"},
 	} {
 		if c.need && !c.can {
 			return "the model lacks " + c.name

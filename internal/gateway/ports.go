@@ -27,11 +27,21 @@ type Front interface {
 }
 
 // Back is the provider side of a dialect. Errors are *llm.Error. Safe for concurrent use.
-type Back interface {
+type Back struct {
+	RequestWriter
+	AnswerReader
+}
+
+// RequestWriter writes requests for a provider.
+type RequestWriter interface {
 	// Forward sends a caller's own bytes of the same dialect on, spliced: model name, output cap, usage flag.
 	Forward(*call.Raw, call.Order) (call.Wire, error)
 	// Encode writes a request of any origin in this dialect.
 	Encode(*llm.Request, call.Order) (call.Wire, error)
+}
+
+// AnswerReader reads a provider's answers.
+type AnswerReader interface {
 	// Response reads the whole body of a non-streamed answer.
 	Response(body []byte) (*llm.Response, error)
 	// Peek scans the body of a non-streamed answer without decoding its content: one EvStart (id, model, fingerprint),

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,10 @@ type house struct {
 	admin  string
 	key    string
 	dir    string
+
+	providers string // URL of the simulated providers
+	stop      func()
+	ended     chan error
 }
 
 // layout is the configuration of most tests: three vendors, a cascade with a check, a brief layer, four classes.
@@ -84,21 +89,30 @@ func (f fixed) Answer(q sim.Query) (sim.Answer, error) {
 
 func simModels() []sim.Model {
 	return []sim.Model{
-		{ID: "flash-wire", Dialect: sim.Gemini}, {ID: "mini-wire", Dialect: sim.OpenAI},
-		{ID: "opus-wire", Dialect: sim.Anthropic}, {ID: "sonnet-wire", Dialect: sim.Anthropic}, {ID: "gpt-wire", Dialect: sim.OpenAI, Reasoning: true},
+		{ID: "flash-wire", Dialect: sim.Gemini},
+		{ID: "mini-wire", Dialect: sim.OpenAI},
+		{ID: "opus-wire", Dialect: sim.Anthropic},
+		{ID: "sonnet-wire", Dialect: sim.Anthropic},
+		{ID: "gpt-wire", Dialect: sim.OpenAI, Reasoning: true},
 	}
 }
 
 // open starts simulated providers and a gateway before them.
-func open(t *testing.T, answers sim.Answerer) *house {
+// Models given replace those of the same name.
+func open(t *testing.T, answers sim.Answerer, models ...sim.Model) *house {
 	t.Helper()
-	s, err := sim.New(sim.Config{Models: simModels(), Answers: answers, Markers: true})
+	for _, m := range simModels() {
+		if !slices.ContainsFunc(models, func(o sim.Model) bool { return o.ID == m.ID }) {
+			models = append(models, m)
+		}
+	}
+	s, err := sim.New(sim.Config{Models: models, Answers: answers, Markers: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	providers := httptest.NewServer(s)
 	t.Cleanup(providers.Close)
-	h := &house{t: t, sim: s, dir: t.TempDir()}
+	h := &house{t: t, sim: s, dir: t.TempDir(), providers: providers.URL}
 	h.start(h.config(layout, providers.URL))
 	return h
 }
@@ -122,8 +136,12 @@ func (h *house) start(c *config.Config) {
 		h.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx) }()
+	h.stop, h.ended = stop, make(chan error, 1)
+	ended := h.ended
+	go func() {
+		ended <- s.Serve(ctx)
+		close(ended)
+	}()
 	h.server, h.url, h.admin, h.key = s, "http://"+s.API(), "http://"+s.Admin(), s.FirstKey
 	h.t.Cleanup(func() {
 		stop()

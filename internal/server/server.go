@@ -182,10 +182,12 @@ func (s *Server) buildGateway() error {
 	if s.opt.Sender != nil {
 		sender = s.opt.Sender
 	}
+	chat, messages, generate := openai.Back{Now: s.now}, anthropic.Back{Now: s.now}, gemini.Back{Now: s.now}
 	s.gateway = &gateway.Gateway{
 		Fronts: map[llm.Dialect]gateway.Front{llm.OpenAI: openai.Front{}, llm.Anthropic: anthropic.Front{}},
 		Backs: map[llm.Dialect]gateway.Back{
-			llm.OpenAI: openai.Back{Now: s.now}, llm.Anthropic: anthropic.Back{Now: s.now}, llm.Gemini: gemini.Back{Now: s.now},
+			llm.OpenAI: {RequestWriter: chat, AnswerReader: chat}, llm.Anthropic: {RequestWriter: messages, AnswerReader: messages},
+			llm.Gemini: {RequestWriter: generate, AnswerReader: generate},
 		},
 		Holder: holder{s.budgets}, Sender: sender, Journal: s.journal, Now: s.now,
 		Cascade: &cascade.Cascade{

@@ -18,61 +18,88 @@ func (s *spy) Answer(q Query) (Answer, error) { s.got = q; return Answer{Text: "
 // TestAcceptedRequests shows what of a rich but right request reaches the answerer.
 func TestAcceptedRequests(t *testing.T) {
 	weather := []Tool{{Name: "weather", Schema: []byte(`{"type":"object"}`)}}
-	loop := []Turn{{"user", "Weather in Oslo?"}, {"assistant", `weather{"city":"Oslo"}`}, {"tool", "4 degrees"},
-		{"user", "And now?"}}
+	loop := []Turn{
+		{"user", "Weather in Oslo?"},
+		{"assistant", `weather{"city":"Oslo"}`},
+		{"tool", "4 degrees"},
+		{"user", "And now?"},
+	}
 	for _, tc := range []struct {
 		name string
 		d    Dialect
 		body string
 		want Query
 	}{
-		{"openai tool loop", OpenAI, `{"model":"gpt-x","messages":[{"role":"developer","content":"Be brief."},
+		{
+			"openai tool loop", OpenAI, `{"model":"gpt-x","messages":[{"role":"developer","content":"Be brief."},
 			{"role":"user","content":[{"type":"text","text":"Weather in Oslo?"}]},
 			{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"weather",
 			"arguments":"{\"city\":\"Oslo\"}"}}]},{"role":"tool","tool_call_id":"c","content":"4 degrees"},
 			{"role":"user","content":"And now?"}],"tools":[{"type":"function","function":{"name":"weather",
 			"parameters":{"type":"object"}}}],"tool_choice":"required"}`,
-			Query{System: "Be brief.", Turns: loop, Tools: weather, Force: "required"}},
-		{"openai named tool", OpenAI, `{"model":"gpt-x","messages":[{"role":"user","content":"q"}],"tools":[{"type":
+			Query{System: "Be brief.", Turns: loop, Tools: weather, Force: "required"},
+		},
+		{
+			"openai named tool", OpenAI, `{"model":"gpt-x","messages":[{"role":"user","content":"q"}],"tools":[{"type":
 			"function","function":{"name":"weather","parameters":{"type":"object"}}}],"tool_choice":{"type":"function",
 			"function":{"name":"weather"}}}`,
-			Query{Turns: []Turn{{"user", "q"}}, Tools: weather, Force: "weather"}},
-		{"openai schema", OpenAI, `{"model":"gpt-x","messages":[{"role":"user","content":"q"}],"response_format":{"type":
+			Query{Turns: []Turn{{"user", "q"}}, Tools: weather, Force: "weather"},
+		},
+		{
+			"openai schema", OpenAI, `{"model":"gpt-x","messages":[{"role":"user","content":"q"}],"response_format":{"type":
 			"json_schema","json_schema":{"name":"s","strict":true,"schema":{"type":"object","properties":{"a":{"type":
 			"string"}},"required":["a"],"additionalProperties":false}}}}`,
 			Query{Turns: []Turn{{"user", "q"}}, JSON: true, Schema: []byte(`{"type":"object","properties":{"a":{"type":
-			"string"}},"required":["a"],"additionalProperties":false}`)}},
-		{"openai json object", OpenAI, `{"model":"gpt-x","messages":[{"role":"user","content":"json please"}],
+			"string"}},"required":["a"],"additionalProperties":false}`)},
+		},
+		{
+			"openai json object", OpenAI, `{"model":"gpt-x","messages":[{"role":"user","content":"json please"}],
 			"response_format":{"type":"json_object"},"temperature":0,"seed":1,"user":"u","logit_bias":{"1":2}}`,
-			Query{Turns: []Turn{{"user", "json please"}}, JSON: true}},
+			Query{Turns: []Turn{{"user", "json please"}}, JSON: true},
+		},
 		{"openai image", OpenAI, `{"model":"gpt-x","messages":[{"role":"user","content":[{"type":"image_url","image_url":{
 			"url":"data:image/png;base64,AA"}}]}]}`, Query{Turns: []Turn{{"user", mediaText}}}},
-		{"anthropic tool loop", Anthropic, `{"model":"claude-x","max_tokens":9,"system":[{"type":"text","text":"Be brief.",
+		{
+			"anthropic tool loop", Anthropic, `{"model":"claude-x","max_tokens":9,"system":[{"type":"text","text":"Be brief.",
 			"cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":"Weather in Oslo?"},
 			{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"s"},{"type":"tool_use","id":"t",
 			"name":"weather","input":{"city":"Oslo"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t",
 			"content":"4 degrees"}]},{"role":"user","content":[{"type":"text","text":"And now?"}]}],"tools":[{"name":
 			"weather","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"}}`,
-			Query{System: "Be brief.", Tools: weather, Force: "required", Turns: []Turn{loop[0], loop[1],
-				{"tool", `"4 degrees"`}, loop[3]}}},
-		{"anthropic schema", Anthropic, `{"model":"claude-x","max_tokens":9,"messages":[{"role":"user","content":"q"}],
+			Query{System: "Be brief.", Tools: weather, Force: "required", Turns: []Turn{
+				loop[0], loop[1],
+				{"tool", `"4 degrees"`},
+				loop[3],
+			}},
+		},
+		{
+			"anthropic schema", Anthropic, `{"model":"claude-x","max_tokens":9,"messages":[{"role":"user","content":"q"}],
 			"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}`,
-			Query{Turns: []Turn{{"user", "q"}}, JSON: true, Schema: []byte(`{"type":"object"}`)}},
-		{"anthropic no tool", Anthropic, `{"model":"claude-x","max_tokens":9,"messages":[{"role":"user","content":"q"}],
+			Query{Turns: []Turn{{"user", "q"}}, JSON: true, Schema: []byte(`{"type":"object"}`)},
+		},
+		{
+			"anthropic no tool", Anthropic, `{"model":"claude-x","max_tokens":9,"messages":[{"role":"user","content":"q"}],
 			"tools":[{"name":"weather","input_schema":{"type":"object"}}],"tool_choice":{"type":"none"}}`,
-			Query{Turns: []Turn{{"user", "q"}}, Tools: weather, Force: "none"}},
-		{"gemini tool loop", Gemini, `{"system_instruction":{"parts":[{"text":"Be brief."}]},"contents":[{"role":"user",
+			Query{Turns: []Turn{{"user", "q"}}, Tools: weather, Force: "none"},
+		},
+		{
+			"gemini tool loop", Gemini, `{"system_instruction":{"parts":[{"text":"Be brief."}]},"contents":[{"role":"user",
 			"parts":[{"text":"Weather in Oslo?"}]},{"role":"model","parts":[{"functionCall":{"name":"weather","args":{
 			"city":"Oslo"}},"thoughtSignature":"AA=="}]},{"role":"user","parts":[{"functionResponse":{"name":"weather",
 			"response":{"degrees":4}}}]},{"role":"user","parts":[{"text":"And now?"}]}],"tools":[{"functionDeclarations":[
 			{"name":"weather","parameters":{"type":"object"}}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY",
 			"allowedFunctionNames":["weather"]}}}`,
-			Query{System: "Be brief.", Tools: weather, Force: "weather", Turns: []Turn{loop[0], {"assistant",
-				"weather{\n\t\t\t\"city\":\"Oslo\"}"}, {"tool", `weather{"degrees":4}`}, loop[3]}}},
-		{"gemini schema", Gemini, `{"contents":[{"parts":[{"text":"q"},{"inlineData":{"mimeType":"image/png","data":
+			Query{System: "Be brief.", Tools: weather, Force: "weather", Turns: []Turn{loop[0], {
+				"assistant",
+				"weather{\n\t\t\t\"city\":\"Oslo\"}",
+			}, {"tool", `weather{"degrees":4}`}, loop[3]}},
+		},
+		{
+			"gemini schema", Gemini, `{"contents":[{"parts":[{"text":"q"},{"inlineData":{"mimeType":"image/png","data":
 			"AA"}}]}],"generation_config":{"responseMimeType":"application/json","responseSchema":{"type":"OBJECT"},
 			"temperature":0.5,"maxOutputTokens":5,"candidateCount":1,"stopSequences":["x"]}}`,
-			Query{Turns: []Turn{{"user", "q"}}, JSON: true, Schema: []byte(`{"type":"OBJECT"}`)}},
+			Query{Turns: []Turn{{"user", "q"}}, JSON: true, Schema: []byte(`{"type":"OBJECT"}`)},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &spy{}

@@ -126,19 +126,39 @@ func TestEchoAnswersWhatIsAskedFor(t *testing.T) {
 	}{
 		{"text", Query{Model: "m", Turns: user}, "m heard you say: please hold_payment now", ""},
 		{"json", Query{JSON: true, Turns: user}, "{}", ""},
-		{"schema", Query{JSON: true, Schema: schema, Turns: user},
-			`{"lines":[1,1],"note":null,"ok":true,"status":"approved","v":3}`, ""},
-		{"endless schema", Query{JSON: true, Schema: endless},
-			"{}", ""},
-		{"gemini schema", Query{JSON: true, Schema: jsontext.Value(`{"type":"OBJECT","properties":{"a":{"type":"STRING"}}}`)},
-			`{"a":"lorem ipsum"}`, ""},
+		{
+			"schema",
+			Query{JSON: true, Schema: schema, Turns: user},
+			`{"lines":[1,1],"note":null,"ok":true,"status":"approved","v":3}`, "",
+		},
+		{
+			"endless schema",
+			Query{JSON: true, Schema: endless},
+			"{}", "",
+		},
+		{
+			"gemini schema",
+			Query{JSON: true, Schema: jsontext.Value(`{"type":"OBJECT","properties":{"a":{"type":"STRING"}}}`)},
+			`{"a":"lorem ipsum"}`, "",
+		},
 		{"named tool", Query{Tools: tool, Turns: user}, "", `{"amount":5,"invoice":"lorem ipsum"}`},
-		{"forced tool", Query{Tools: tool, Force: "required", Turns: []Turn{{"user", "q"}}}, "",
-			`{"amount":5,"invoice":"lorem ipsum"}`},
-		{"no tool", Query{Model: "m", Tools: tool, Force: "none", Turns: user}, "m heard you say: please hold_payment now",
-			""},
-		{"after the result", Query{Model: "m", Tools: tool, Turns: append(user, Turn{"tool", "held"})},
-			"m heard you say: please hold_payment now", ""},
+		{
+			"forced tool",
+			Query{Tools: tool, Force: "required", Turns: []Turn{{"user", "q"}}},
+			"",
+			`{"amount":5,"invoice":"lorem ipsum"}`,
+		},
+		{
+			"no tool",
+			Query{Model: "m", Tools: tool, Force: "none", Turns: user},
+			"m heard you say: please hold_payment now",
+			"",
+		},
+		{
+			"after the result",
+			Query{Model: "m", Tools: tool, Turns: append(user, Turn{"tool", "held"})},
+			"m heard you say: please hold_payment now", "",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a, err := Echo{}.Answer(tc.q)

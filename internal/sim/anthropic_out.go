@@ -81,13 +81,17 @@ func anthropicUsageOf(r *reply, output int) *anthropicUsage {
 	if r.silent {
 		return nil
 	}
-	return &anthropicUsage{InputTokens: r.prompt - r.cached(), CacheRead: r.cached(), OutputTokens: output,
-		ServiceTier: "standard"}
+	return &anthropicUsage{
+		InputTokens: r.prompt - r.cached(), CacheRead: r.cached(), OutputTokens: output,
+		ServiceTier: "standard",
+	}
 }
 
 func anthropicStop(a Answer) *string {
-	s := map[Finish]string{FinishStop: "end_turn", FinishLength: "max_tokens", FinishTools: "tool_use",
-		FinishRefusal: "refusal", FinishFilter: "refusal"}[a.Finish]
+	s := map[Finish]string{
+		FinishStop: "end_turn", FinishLength: "max_tokens", FinishTools: "tool_use",
+		FinishRefusal: "refusal", FinishFilter: "refusal",
+	}[a.Finish]
 	return &s
 }
 
@@ -123,8 +127,10 @@ type anthropicWhole struct {
 }
 
 func anthropicShell(a *ask, r *reply, output int) anthropicWhole {
-	return anthropicWhole{Model: a.Model, ID: "msg_" + r.id, Type: "message", Role: "assistant", Content: []any{},
-		Usage: anthropicUsageOf(r, output)}
+	return anthropicWhole{
+		Model: a.Model, ID: "msg_" + r.id, Type: "message", Role: "assistant", Content: []any{},
+		Usage: anthropicUsageOf(r, output),
+	}
 }
 
 func (anthropic) whole(a *ask, r *reply) []byte {

@@ -42,15 +42,23 @@ func TestFaultsThatRefuse(t *testing.T) {
 		kind   string
 	}
 	for fault, wants := range map[string]map[Dialect]want{
-		"400": {OpenAI: {400, "invalid_request_error"}, Anthropic: {400, "invalid_request_error"},
-			Gemini: {400, "INVALID_ARGUMENT"}},
-		"401": {OpenAI: {401, "invalid_request_error"}, Anthropic: {401, "authentication_error"},
-			Gemini: {400, "INVALID_ARGUMENT"}},
-		"403": {OpenAI: {403, "invalid_request_error"}, Anthropic: {403, "permission_error"},
-			Gemini: {403, "PERMISSION_DENIED"}},
+		"400": {
+			OpenAI: {400, "invalid_request_error"}, Anthropic: {400, "invalid_request_error"},
+			Gemini: {400, "INVALID_ARGUMENT"},
+		},
+		"401": {
+			OpenAI: {401, "invalid_request_error"}, Anthropic: {401, "authentication_error"},
+			Gemini: {400, "INVALID_ARGUMENT"},
+		},
+		"403": {
+			OpenAI: {403, "invalid_request_error"}, Anthropic: {403, "permission_error"},
+			Gemini: {403, "PERMISSION_DENIED"},
+		},
 		"404": {OpenAI: {404, "invalid_request_error"}, Anthropic: {404, "not_found_error"}, Gemini: {404, "NOT_FOUND"}},
-		"429@7": {OpenAI: {429, "requests"}, Anthropic: {429, "rate_limit_error"},
-			Gemini: {429, "RESOURCE_EXHAUSTED"}},
+		"429@7": {
+			OpenAI: {429, "requests"}, Anthropic: {429, "rate_limit_error"},
+			Gemini: {429, "RESOURCE_EXHAUSTED"},
+		},
 		"500": {OpenAI: {500, "server_error"}, Anthropic: {500, "api_error"}, Gemini: {500, "INTERNAL"}},
 		"503": {OpenAI: {503, "server_error"}, Anthropic: {503, "api_error"}, Gemini: {503, "UNAVAILABLE"}},
 		"529": {OpenAI: {529, "server_error"}, Anthropic: {529, "overloaded_error"}, Gemini: {503, "UNAVAILABLE"}},

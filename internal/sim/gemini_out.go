@@ -111,8 +111,10 @@ func geminiUsageOf(r *reply, visible int) *geminiUsage {
 	if r.silent {
 		return nil
 	}
-	return &geminiUsage{Prompt: r.prompt, Candidates: visible, Total: r.prompt + visible + r.reasoning(),
-		Cached: r.cached(), Thoughts: r.reasoning(), Details: []geminiModality{{"TEXT", r.prompt}}}
+	return &geminiUsage{
+		Prompt: r.prompt, Candidates: visible, Total: r.prompt + visible + r.reasoning(),
+		Cached: r.cached(), Thoughts: r.reasoning(), Details: []geminiModality{{"TEXT", r.prompt}},
+	}
 }
 
 func geminiFinish(f Finish) string {

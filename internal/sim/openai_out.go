@@ -101,8 +101,10 @@ func openAIFinish(f Finish) string {
 func openAICalls(r *reply, choice int) []openAICall {
 	var out []openAICall
 	for i, c := range r.answers[choice].Calls {
-		out = append(out, openAICall{ID: fmt.Sprintf("call_%s%d%d", r.id, choice, i), Type: "function",
-			Function: openAIFunction{Name: c.Name, Arguments: string(c.Args)}})
+		out = append(out, openAICall{
+			ID: fmt.Sprintf("call_%s%d%d", r.id, choice, i), Type: "function",
+			Function: openAIFunction{Name: c.Name, Arguments: string(c.Args)},
+		})
 	}
 	return out
 }
@@ -134,8 +136,10 @@ type openAIWholeChoice struct {
 const openAIFingerprint = "fp_51m0000001"
 
 func (openAI) whole(a *ask, r *reply) []byte {
-	out := openAIWhole{ID: "chatcmpl-" + r.id, Object: "chat.completion", Created: r.created, Model: a.Model,
-		Usage: openAIUsageOf(r), ServiceTier: "default", Fingerprint: openAIFingerprint}
+	out := openAIWhole{
+		ID: "chatcmpl-" + r.id, Object: "chat.completion", Created: r.created, Model: a.Model,
+		Usage: openAIUsageOf(r), ServiceTier: "default", Fingerprint: openAIFingerprint,
+	}
 	for i, ans := range r.answers {
 		c := openAIWholeChoice{Index: i, Finish: openAIFinish(ans.Finish)}
 		c.Message.Role, c.Message.Annotations, c.Message.ToolCalls = "assistant", []string{}, openAICalls(r, i)
@@ -202,9 +206,11 @@ func (s *openAIStream) delta(choice, cost int, d openAIDelta) {
 }
 
 func (openAI) frames(a *ask, r *reply, chunk int) []frame {
-	s := &openAIStream{usage: a.usage && !r.silent, base: openAIChunk{ID: "chatcmpl-" + r.id,
+	s := &openAIStream{usage: a.usage && !r.silent, base: openAIChunk{
+		ID:     "chatcmpl-" + r.id,
 		Object: "chat.completion.chunk", Created: r.created, Model: a.Model, ServiceTier: "default",
-		Fingerprint: openAIFingerprint}}
+		Fingerprint: openAIFingerprint,
+	}}
 	for i, ans := range r.answers {
 		empty := ""
 		s.delta(i, 0, openAIDelta{Role: "assistant", Content: &empty})

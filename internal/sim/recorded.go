@@ -73,8 +73,10 @@ func (r *Recorded) add(raw []byte) error {
 		return err
 	}
 	l.Prompt = strings.TrimSpace(l.Prompt)
-	finish, ok := map[string]Finish{"": FinishStop, "stop": FinishStop, "length": FinishLength, "refusal": FinishRefusal,
-		"filter": FinishFilter}[l.Finish]
+	finish, ok := map[string]Finish{
+		"": FinishStop, "stop": FinishStop, "length": FinishLength, "refusal": FinishRefusal,
+		"filter": FinishFilter,
+	}[l.Finish]
 	switch {
 	case l.Prompt == "":
 		return fmt.Errorf("prompt is empty")

@@ -19,8 +19,10 @@ func (f fixed) Answer(Query) (Answer, error) { return Answer(f), nil }
 
 func models() []Model {
 	return []Model{
-		{ID: "gpt-x", Dialect: OpenAI, Window: 1000}, {ID: "claude-x", Dialect: Anthropic, Window: 1000},
-		{ID: "gemini-x", Dialect: Gemini, Window: 1000}, {ID: "o-x", Dialect: OpenAI, Reasoning: true},
+		{ID: "gpt-x", Dialect: OpenAI, Window: 1000},
+		{ID: "claude-x", Dialect: Anthropic, Window: 1000},
+		{ID: "gemini-x", Dialect: Gemini, Window: 1000},
+		{ID: "o-x", Dialect: OpenAI, Reasoning: true},
 	}
 }
 
@@ -147,8 +149,10 @@ func TestWholeAnswersInEachDialectsShape(t *testing.T) {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
 			row := s.Requests()[0]
-			wantRow := Request{ID: got.header.Get("X-Request-Id"), Response: id, Model: row.Model, Dialect: d, Status: 200,
-				Input: row.Input, Output: 7}
+			wantRow := Request{
+				ID: got.header.Get("X-Request-Id"), Response: id, Model: row.Model, Dialect: d, Status: 200,
+				Input: row.Input, Output: 7,
+			}
 			if diff := cmp.Diff(wantRow, row); diff != "" {
 				t.Errorf("recorded request (-want +got):\n%s", diff)
 			}
@@ -173,56 +177,88 @@ func TestRefusedRequests(t *testing.T) {
 		{"openai no json", o, "", nil, "{", 400, "We could not parse the JSON body"},
 		{"openai duplicate key", o, "", nil, `{"model":"a","model":"b"}`, 400, "We could not parse the JSON body"},
 		{"openai null", o, "", nil, "null", 400, "We could not parse the JSON body"},
-		{"openai strange member", o, "", nil, `{"model":"gpt-x","thinking":1}`, 400,
-			"Unrecognized request argument supplied: thinking"},
+		{
+			"openai strange member", o, "", nil, `{"model":"gpt-x","thinking":1}`, 400,
+			"Unrecognized request argument supplied: thinking",
+		},
 		{"openai no model", o, "", nil, `{"messages":[]}`, 400, "you must provide a model parameter"},
-		{"openai model of another dialect", o, "", nil,
-			`{"model":"claude-x","messages":[{"role":"user","content":"q"}]}`, 404, `"code":"model_not_found"`},
+		{
+			"openai model of another dialect", o, "", nil,
+			`{"model":"claude-x","messages":[{"role":"user","content":"q"}]}`, 404, `"code":"model_not_found"`,
+		},
 		{"openai no messages", o, "", nil, `{"model":"gpt-x","messages":[]}`, 400, "empty array"},
 		{"openai wrong role", o, "", nil, `{"model":"gpt-x","messages":[{"role":"human","content":"q"}]}`, 400, "'human'"},
 		{"openai null content", o, "", nil, `{"model":"gpt-x","messages":[{"role":"user","content":null}]}`, 400, "got null"},
-		{"openai strange part", o, "", nil,
-			`{"model":"gpt-x","messages":[{"role":"user","content":[{"type":"tool_use"}]}]}`, 400, "'tool_use'"},
-		{"openai orphan tool result", o, "", nil,
-			`{"model":"gpt-x","messages":[{"role":"tool","tool_call_id":"c","content":"1"}]}`, 400, "must be a response"},
-		{"openai open tool call", o, "", nil, `{"model":"gpt-x","messages":[{"role":"assistant","tool_calls":[{"id":"c",` +
-			`"type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"user","content":"q"}]}`, 400,
-			"did not have response messages: c"},
-		{"openai temperature", o, "", nil,
-			`{"model":"gpt-x","temperature":2.5,"messages":[{"role":"user","content":"q"}]}`, 400, `"param":"temperature"`},
+		{
+			"openai strange part", o, "", nil,
+			`{"model":"gpt-x","messages":[{"role":"user","content":[{"type":"tool_use"}]}]}`, 400, "'tool_use'",
+		},
+		{
+			"openai orphan tool result", o, "", nil,
+			`{"model":"gpt-x","messages":[{"role":"tool","tool_call_id":"c","content":"1"}]}`, 400, "must be a response",
+		},
+		{
+			"openai open tool call", o, "", nil, `{"model":"gpt-x","messages":[{"role":"assistant","tool_calls":[{"id":"c",` +
+				`"type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"user","content":"q"}]}`, 400,
+			"did not have response messages: c",
+		},
+		{
+			"openai temperature", o, "", nil,
+			`{"model":"gpt-x","temperature":2.5,"messages":[{"role":"user","content":"q"}]}`, 400, `"param":"temperature"`,
+		},
 		{"openai both limits", o, "", nil, `{"model":"gpt-x","max_tokens":1,"max_completion_tokens":1,"messages":[` +
 			`{"role":"user","content":"q"}]}`, 400, "at the same time"},
-		{"openai zero limit", o, "", nil, `{"model":"gpt-x","max_tokens":0,"messages":[{"role":"user","content":"q"}]}`, 400,
-			"below minimum"},
+		{
+			"openai zero limit", o, "", nil, `{"model":"gpt-x","max_tokens":0,"messages":[{"role":"user","content":"q"}]}`, 400,
+			"below minimum",
+		},
 		{"openai stream_options alone", o, "", nil, `{"model":"gpt-x","stream_options":{"include_usage":true},"messages":[` +
 			`{"role":"user","content":"q"}]}`, 400, "only allowed when 'stream'"},
 		{"openai n", o, "", nil, `{"model":"gpt-x","n":0,"messages":[{"role":"user","content":"q"}]}`, 400, `"param":"n"`},
-		{"openai reasoning model", o, "", nil, `{"model":"o-x","max_tokens":9,"messages":[{"role":"user","content":"q"}]}`,
-			400, `"code":"unsupported_parameter"`},
+		{
+			"openai reasoning model", o, "", nil, `{"model":"o-x","max_tokens":9,"messages":[{"role":"user","content":"q"}]}`,
+			400, `"code":"unsupported_parameter"`,
+		},
 		{"openai json_object without the word", o, "", nil, `{"model":"gpt-x","response_format":{"type":"json_object"},` +
 			`"messages":[{"role":"user","content":"q"}]}`, 400, "must contain the word 'json'"},
 		{"openai loose strict schema", o, "", nil, `{"model":"gpt-x","response_format":{"type":"json_schema",` +
 			`"json_schema":{` +
 			`"name":"s","strict":true,"schema":{"type":"object","properties":{}}}},"messages":[{"role":"user",` +
 			`"content":"q"}]}`, 400, "additionalProperties"},
-		{"openai tool choice without tools", o, "", nil,
-			`{"model":"gpt-x","tool_choice":"auto","messages":[{"role":"user","content":"q"}]}`, 400, "'tools' are specified"},
+		{
+			"openai tool choice without tools", o, "", nil,
+			`{"model":"gpt-x","tool_choice":"auto","messages":[{"role":"user","content":"q"}]}`, 400, "'tools' are specified",
+		},
 		{"openai window", o, "", nil, fmt.Sprintf(o.ask, longPrompt), 400, `"code":"context_length_exceeded"`},
 
-		{"anthropic no key", an, "", map[string]string{"Anthropic-Version": "2023-06-01"}, "{}", 401,
-			`"type":"authentication_error"`},
+		{
+			"anthropic no key", an, "",
+			map[string]string{"Anthropic-Version": "2023-06-01"},
+			"{}", 401,
+			`"type":"authentication_error"`,
+		},
 		{"anthropic wrong key", an, "", map[string]string{"X-Api-Key": "z"}, "{}", 401, "invalid x-api-key"},
-		{"anthropic no version", an, "", map[string]string{"X-Api-Key": "k"}, "{}", 400,
-			"anthropic-version: header is required"},
+		{
+			"anthropic no version", an, "",
+			map[string]string{"X-Api-Key": "k"},
+			"{}", 400,
+			"anthropic-version: header is required",
+		},
 		{"anthropic strange member", an, "", nil, `{"model":"claude-x","n":1}`, 400, "n: Extra inputs are not permitted"},
 		{"anthropic no limit", an, "", nil, `{"model":"claude-x","messages":[]}`, 400, "max_tokens: Field required"},
-		{"anthropic temperature", an, "", nil,
+		{
+			"anthropic temperature", an, "", nil,
 			`{"model":"claude-x","max_tokens":1,"temperature":1.5,"messages":[{"role":"user","content":"q"}]}`, 400,
-			"range: 0..1"},
-		{"anthropic model", an, "", nil, `{"model":"no","max_tokens":1,"messages":[{"role":"user","content":"q"}]}`, 404,
-			`"type":"not_found_error","message":"model: no"`},
-		{"anthropic system role", an, "", nil,
-			`{"model":"claude-x","max_tokens":1,"messages":[{"role":"system","content":"q"}]}`, 400, "'user' or 'assistant'"},
+			"range: 0..1",
+		},
+		{
+			"anthropic model", an, "", nil, `{"model":"no","max_tokens":1,"messages":[{"role":"user","content":"q"}]}`, 404,
+			`"type":"not_found_error","message":"model: no"`,
+		},
+		{
+			"anthropic system role", an, "", nil,
+			`{"model":"claude-x","max_tokens":1,"messages":[{"role":"system","content":"q"}]}`, 400, "'user' or 'assistant'",
+		},
 		{"anthropic empty block", an, "", nil, `{"model":"claude-x","max_tokens":1,"messages":[{"role":"user","content":[` +
 			`{"type":"text","text":""}]}]}`, 400, "must be non-empty"},
 		{"anthropic open tool call", an, "", nil, `{"model":"claude-x","max_tokens":1,"messages":[{"role":"user",` +
@@ -234,21 +270,29 @@ func TestRefusedRequests(t *testing.T) {
 
 		{"gemini no key", g, "", map[string]string{}, "{}", 403, `"status":"PERMISSION_DENIED"`},
 		{"gemini wrong key", g, "", map[string]string{"X-Goog-Api-Key": "z"}, "{}", 400, "API_KEY_INVALID"},
-		{"gemini model", g, "/gemini/v1beta/models/no:generateContent", nil, fmt.Sprintf(g.ask, "q"), 404,
-			`"status":"NOT_FOUND"`},
+		{
+			"gemini model", g, "/gemini/v1beta/models/no:generateContent", nil, fmt.Sprintf(g.ask, "q"), 404,
+			`"status":"NOT_FOUND"`,
+		},
 		{"gemini method", g, "/gemini/v1beta/models/gemini-x:embed", nil, fmt.Sprintf(g.ask, "q"), 404, "Method not found"},
 		{"gemini no contents", g, "", nil, `{}`, 400, "contents is not specified"},
 		{"gemini strange member", g, "", nil, `{"contents":[],"max_tokens":1}`, 400, `Unknown name \"max_tokens\"`},
-		{"gemini strange config", g, "", nil,
-			`{"contents":[{"parts":[{"text":"q"}]}],"generationConfig":{"max_tokens":1}}`, 400, "at 'generation_config'"},
-		{"gemini role", g, "", nil, `{"contents":[{"role":"assistant","parts":[{"text":"q"}]}]}`, 400,
-			"valid role: user, model"},
+		{
+			"gemini strange config", g, "", nil,
+			`{"contents":[{"parts":[{"text":"q"}]}],"generationConfig":{"max_tokens":1}}`, 400, "at 'generation_config'",
+		},
+		{
+			"gemini role", g, "", nil, `{"contents":[{"role":"assistant","parts":[{"text":"q"}]}]}`, 400,
+			"valid role: user, model",
+		},
 		{"gemini empty part", g, "", nil, `{"contents":[{"role":"user","parts":[]}]}`, 400, "parts must not be empty"},
 		{"gemini schema without type", g, "", nil, `{"contents":[{"parts":[{"text":"q"}]}],"generationConfig":{` +
 			`"responseSchema":{"type":"OBJECT"}}}`, 400, "response_mime_type"},
-		{"gemini unpaired call", g, "", nil, `{"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[` +
-			`{"functionCall":{"name":"f","args":{}}}]},{"role":"user","parts":[{"text":"well?"}]}]}`, 400,
-			"number of function response parts"},
+		{
+			"gemini unpaired call", g, "", nil, `{"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[` +
+				`{"functionCall":{"name":"f","args":{}}}]},{"role":"user","parts":[{"text":"well?"}]}]}`, 400,
+			"number of function response parts",
+		},
 		{"gemini window", g, "", nil, fmt.Sprintf(g.ask, longPrompt), 400, "exceeds the maximum number of tokens"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

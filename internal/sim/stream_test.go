@@ -121,8 +121,10 @@ func TestGeminiStreamWithoutSSEIsAnArray(t *testing.T) {
 }
 
 func TestAnswerIsCutAtTheLimit(t *testing.T) {
-	for d, want := range map[Dialect]string{OpenAI: `"finish_reason":"length"`, Anthropic: `"stop_reason":"max_tokens"`,
-		Gemini: `"finishReason":"MAX_TOKENS"`} {
+	for d, want := range map[Dialect]string{
+		OpenAI: `"finish_reason":"length"`, Anthropic: `"stop_reason":"max_tokens"`,
+		Gemini: `"finishReason":"MAX_TOKENS"`,
+	} {
 		t.Run(string(d), func(t *testing.T) {
 			s, srv := start(t, Config{Answers: fixed{Text: strings.Repeat(" word", 50)}})
 			body := map[Dialect]string{
@@ -139,8 +141,10 @@ func TestAnswerIsCutAtTheLimit(t *testing.T) {
 }
 
 func TestRefusalInEachDialectsOwnField(t *testing.T) {
-	for d, want := range map[Dialect]string{OpenAI: `"content":null,"refusal":"I can't say."`,
-		Anthropic: `"stop_reason":"refusal"`, Gemini: `"content":{},"finishReason":"PROHIBITED_CONTENT"`} {
+	for d, want := range map[Dialect]string{
+		OpenAI:    `"content":null,"refusal":"I can't say."`,
+		Anthropic: `"stop_reason":"refusal"`, Gemini: `"content":{},"finishReason":"PROHIBITED_CONTENT"`,
+	} {
 		_, srv := start(t, Config{Answers: fixed{Text: "I can't say.", Finish: FinishRefusal}})
 		got := post(t, srv, sides[d].path, fmt.Sprintf(sides[d].ask, "q"), sides[d].header)
 		if !strings.Contains(got.body, want) {
@@ -197,8 +201,10 @@ func TestLatencyFollowsTheModel(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, err := New(Config{Speed: tc.speed, Answers: fixed{Text: strings.Repeat(" word", 100)},
-					Models: []Model{{ID: "m", TTFT: 150 * time.Millisecond, TPS: 100}}})
+				s, err := New(Config{
+					Speed: tc.speed, Answers: fixed{Text: strings.Repeat(" word", 100)},
+					Models: []Model{{ID: "m", TTFT: 150 * time.Millisecond, TPS: 100}},
+				})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -233,8 +239,10 @@ func TestLatencySpreadsAboutItsMedian(t *testing.T) {
 
 func TestClientThatLeavesIsBilledForWhatWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := New(Config{Answers: fixed{Text: strings.Repeat(" word", 100)},
-			Models: []Model{{ID: "m", TTFT: time.Second, TPS: 100}}})
+		s, err := New(Config{
+			Answers: fixed{Text: strings.Repeat(" word", 100)},
+			Models:  []Model{{ID: "m", TTFT: time.Second, TPS: 100}},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

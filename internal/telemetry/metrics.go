@@ -122,8 +122,11 @@ func (m *Metrics) Attempt(a call.Attempt) {
 		c prometheus.Counter
 		n int64
 	}{
-		{s.input, a.Usage.Input}, {s.cacheRead, a.Usage.CacheRead}, {s.cacheWrite, a.Usage.CacheWrite5m + a.Usage.CacheWrite1h},
-		{s.output, a.Usage.Output}, {s.reason, a.Usage.Reasoning},
+		{s.input, a.Usage.Input},
+		{s.cacheRead, a.Usage.CacheRead},
+		{s.cacheWrite, a.Usage.CacheWrite5m + a.Usage.CacheWrite1h},
+		{s.output, a.Usage.Output},
+		{s.reason, a.Usage.Reasoning},
 	} {
 		if t.n > 0 {
 			t.c.Add(float64(t.n))

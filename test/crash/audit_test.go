@@ -39,6 +39,7 @@ type figures struct {
 	Estimated  int        `json:"estimated"`
 	Presumed   int        `json:"presumed"`
 	Unrecorded int        `json:"unrecorded"`  // attempts that reached a provider and have no row: the unflushed window
+	Real       money.Nano `json:"real"`        // cost of all attempts by their providers' count
 	Written    money.Nano `json:"written_off"` // by recovery
 	Refused    int        `json:"refused"`     // calls that the tight budget did not cover
 	Beaten     money.Nano `json:"beaten"`      // what providers counted beyond what was booked by estimate
@@ -51,10 +52,15 @@ func (f figures) worst() string {
 		name string
 		n    int64
 	}{
-		{"missing", int64(f.Missing)}, {"duplicates", int64(f.Duplicates)}, {"unbalanced", int64(f.Unbalanced)},
-		{"strange", int64(f.Strange)}, {"garbled", int64(f.Garbled)},
-		{"misbilled", int64(f.Misbilled)}, {"uncovered", int64(f.Uncovered)},
-		{"lost", int64(f.Lost)}, {"over_limit", int64(f.Over)},
+		{"missing", int64(f.Missing)},
+		{"duplicates", int64(f.Duplicates)},
+		{"unbalanced", int64(f.Unbalanced)},
+		{"strange", int64(f.Strange)},
+		{"garbled", int64(f.Garbled)},
+		{"misbilled", int64(f.Misbilled)},
+		{"uncovered", int64(f.Uncovered)},
+		{"lost", int64(f.Lost)},
+		{"over_limit", int64(f.Over)},
 	} {
 		if x.n != 0 {
 			bad += fmt.Sprintf(" %s=%d", x.name, x.n)
@@ -67,10 +73,10 @@ func (f figures) worst() string {
 func (f figures) String() string {
 	return fmt.Sprintf("crash: kills=%d calls=%d released=%d attempts=%d missing=%d duplicates=%d unbalanced=%d strange=%d "+
 		"garbled=%d misbilled=%d uncovered=%d lost=%d over_limit=%d settled=%d estimated=%d presumed=%d unrecorded=%d "+
-		"written_off=%d refused=%d beaten=%d",
+		"real=%d written_off=%d refused=%d beaten=%d",
 		f.Kills, f.Calls, f.Released, f.Attempts, f.Missing, f.Duplicates, f.Unbalanced, f.Strange,
 		f.Garbled, f.Misbilled, f.Uncovered, f.Lost, f.Over, f.Settled, f.Estimated, f.Presumed, f.Unrecorded,
-		f.Written, f.Refused, f.Beaten)
+		f.Real, f.Written, f.Refused, f.Beaten)
 }
 
 // auditor holds one ledger against what clients and providers saw, over all kills of it.
@@ -79,7 +85,7 @@ type auditor struct {
 	prices price.Prices
 	models *config.Config
 	last   ledger.LSN // of the latest adjustment seen
-	told   []string   // the first findings, in words
+	told   []string   // the first findings of the round, in words
 
 	// By budget node. real and beaten are of the round under audit, spent is the counter when it began.
 	real, beaten, spent map[string]money.Nano
@@ -119,7 +125,7 @@ func (a *auditor) round(ctx context.Context, dir string, calls []asked, p *provi
 	if err != nil {
 		return err
 	}
-	a.real, a.beaten = map[string]money.Nano{}, map[string]money.Nano{}
+	a.real, a.beaten, a.told = map[string]money.Nano{}, map[string]money.Nano{}, nil
 	billed, unrecorded := p.billed(), map[string]money.Nano{}
 	for _, c := range calls {
 		a.call(c, rows[c.name], p.arrivals(c.name), billed, unrecorded)
@@ -200,6 +206,7 @@ func (a *auditor) call(c asked, rows []row, seen []arrival, billed map[string]si
 	for i, at := range seen {
 		cost := a.cost(at.model, billed[at.id])
 		a.real[node] += cost
+		a.Real += cost
 		if i < len(rows) {
 			a.attempt(c, rows[i], at, cost)
 		} else {

@@ -76,7 +76,7 @@ func (l *load) call(ctx context.Context, dice *rand.Rand, name string) asked {
 	if dice.IntN(3) == 0 {
 		a.useCase = "tight"
 	}
-	route := []string{"cascade", "cascade", "lone", "direct"}[dice.IntN(4)]
+	route := []string{"cascade", "cascade", "lone", "direct", "judged"}[dice.IntN(5)]
 	stream, messages := dice.IntN(2) == 0, dice.IntN(3) == 0
 	a.how = fmt.Sprintf("%s stream=%v messages=%v", route, stream, messages)
 	if dice.IntN(8) == 0 {
@@ -109,12 +109,12 @@ func (l *load) call(ctx context.Context, dice *rand.Rand, name string) asked {
 }
 
 func (l *load) request(ctx context.Context, a asked, route string, stream, messages bool) (*http.Request, error) {
-	path, cap := "/v1/chat/completions", "max_completion_tokens"
+	path, limit := "/v1/chat/completions", "max_completion_tokens"
 	if messages {
-		path, cap = "/v1/messages", "max_tokens"
+		path, limit = "/v1/messages", "max_tokens"
 	}
 	body, err := json.Marshal(map[string]any{
-		"model": route, "stream": stream, cap: 120,
+		"model": route, "stream": stream, limit: 120,
 		"messages": []map[string]string{{"role": "user", "content": a.name + ": how many pallets are in the yard?"}},
 	})
 	if err != nil {

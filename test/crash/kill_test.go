@@ -53,7 +53,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 	t.Log(f)
 	writeResult(t, f)
-	if f.Released == 0 || f.Presumed == 0 || f.Refused == 0 {
+	if f.Released == 0 || f.Presumed == 0 || f.Refused == 0 && kills >= killsInCI {
 		t.Error("the load was too light to prove anything: nothing was released, in flight or refused")
 	}
 }

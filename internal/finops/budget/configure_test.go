@@ -120,39 +120,57 @@ func TestPeriods(t *testing.T) {
 		start, end string
 	}{
 		{
-			"a day", Node{Period: Day, Zone: time.UTC}, "2026-06-01T23:59:59Z",
+			"a day",
+			Node{Period: Day, Zone: time.UTC},
+			"2026-06-01T23:59:59Z",
 			"2026-06-01T00:00:00Z", "2026-06-02T00:00:00Z",
 		},
 		{
-			"a day in a zone", Node{Period: Day, Zone: berlin}, "2026-06-01T22:00:00Z",
+			"a day in a zone",
+			Node{Period: Day, Zone: berlin},
+			"2026-06-01T22:00:00Z",
 			"2026-06-01T22:00:00Z", "2026-06-02T22:00:00Z",
 		},
 		{
-			"the short day", Node{Period: Day, Zone: berlin}, "2026-03-29T12:00:00Z",
+			"the short day",
+			Node{Period: Day, Zone: berlin},
+			"2026-03-29T12:00:00Z",
 			"2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z",
 		},
 		{
-			"the long day", Node{Period: Day, Zone: berlin}, "2026-10-25T12:00:00Z",
+			"the long day",
+			Node{Period: Day, Zone: berlin},
+			"2026-10-25T12:00:00Z",
 			"2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z",
 		},
 		{
-			"a month", Node{Period: Month, Zone: berlin}, "2026-03-31T21:59:59Z",
+			"a month",
+			Node{Period: Month, Zone: berlin},
+			"2026-03-31T21:59:59Z",
 			"2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z",
 		},
 		{
-			"december", Node{Period: Month, Zone: time.UTC}, "2026-12-31T12:00:00Z",
+			"december",
+			Node{Period: Month, Zone: time.UTC},
+			"2026-12-31T12:00:00Z",
 			"2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z",
 		},
 		{
-			"a day without midnight", Node{Period: Day, Zone: must(t, "America/Sao_Paulo")}, "2018-11-04T12:00:00Z",
+			"a day without midnight",
+			Node{Period: Day, Zone: must(t, "America/Sao_Paulo")},
+			"2018-11-04T12:00:00Z",
 			"2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z",
 		},
 		{
-			"a day with two midnights", Node{Period: Day, Zone: must(t, "America/Havana")}, "2026-11-01T12:00:00Z",
+			"a day with two midnights",
+			Node{Period: Day, Zone: must(t, "America/Havana")},
+			"2026-11-01T12:00:00Z",
 			"2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z",
 		},
 		{
-			"a total", Node{Period: Total, Zone: berlin}, "2026-06-01T12:00:00Z",
+			"a total",
+			Node{Period: Total, Zone: berlin},
+			"2026-06-01T12:00:00Z",
 			"1970-01-01T00:00:00Z", "9999-12-31T00:00:00Z",
 		},
 	} {

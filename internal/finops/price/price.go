@@ -56,8 +56,12 @@ func (p Prices) Price(t call.Target, u llm.Usage, at time.Time) (Priced, error) 
 		meter money.Meter
 		units int64
 	}{
-		{money.Input, u.Input}, {money.CacheRead, u.CacheRead}, {money.CacheWrite5m, u.CacheWrite5m},
-		{money.CacheWrite1h, u.CacheWrite1h}, {money.Output, u.Output}, {money.Reasoning, u.Reasoning},
+		{money.Input, u.Input},
+		{money.CacheRead, u.CacheRead},
+		{money.CacheWrite5m, u.CacheWrite5m},
+		{money.CacheWrite1h, u.CacheWrite1h},
+		{money.Output, u.Output},
+		{money.Reasoning, u.Reasoning},
 	}
 	lines := make([]money.Line, 0, 2)
 	for _, m := range meters {

@@ -64,8 +64,8 @@ const unknownMaxOut = 4096
 
 // Cascade holds what the runs share. The zero value works.
 type Cascade struct {
-	// Jitter spreads a wait of at most max; nil = no jitter.
-	Jitter func(max time.Duration) time.Duration
+	// Jitter spreads a wait by at most a given time; nil = no jitter.
+	Jitter func(most time.Duration) time.Duration
 	// Compress makes the brief of a request for a brief layer.
 	Compress func(*llm.Request, Rejected) (call.Brief, error)
 }

@@ -21,14 +21,38 @@ var cueWords = []struct {
 	word string
 	kind cue
 }{
-	{" when ", cueTime}, {" what year ", cueTime}, {" which year ", cueTime}, {" what date ", cueTime}, {" due date ",
-		cueTime},
-	{" deadline ", cueTime}, {" wann ", cueTime}, {" how many ", cueNumber}, {" how much ", cueNumber}, {" how old ",
-		cueNumber},
-	{" how long ", cueNumber}, {" amount ", cueNumber}, {" total ", cueNumber}, {" price ", cueNumber}, {" wie viel ",
-		cueNumber},
-	{" wie viele ", cueNumber}, {" who ", cueName}, {" who's ", cueName}, {" whom ", cueName}, {" where ", cueName},
-	{" wer ", cueName}, {" wo ", cueName}, {" wen ", cueName},
+	{" when ", cueTime},
+	{" what year ", cueTime},
+	{" which year ", cueTime},
+	{" what date ", cueTime},
+	{
+		" due date ",
+		cueTime,
+	},
+	{" deadline ", cueTime},
+	{" wann ", cueTime},
+	{" how many ", cueNumber},
+	{" how much ", cueNumber},
+	{
+		" how old ",
+		cueNumber,
+	},
+	{" how long ", cueNumber},
+	{" amount ", cueNumber},
+	{" total ", cueNumber},
+	{" price ", cueNumber},
+	{
+		" wie viel ",
+		cueNumber,
+	},
+	{" wie viele ", cueNumber},
+	{" who ", cueName},
+	{" who's ", cueName},
+	{" whom ", cueName},
+	{" where ", cueName},
+	{" wer ", cueName},
+	{" wo ", cueName},
+	{" wen ", cueName},
 }
 
 // cueOf reads the kind off a question: its first cue word decides.

@@ -13,8 +13,10 @@ import (
 
 // genSentence is a random sentence, sometimes with facts.
 func genSentence(t *rapid.T) string {
-	noun := rapid.SampledFrom([]string{"crane", "harbour", "supplier", "invoice", "contract", "deposit", "audit",
-		"warehouse"})
+	noun := rapid.SampledFrom([]string{
+		"crane", "harbour", "supplier", "invoice", "contract", "deposit", "audit",
+		"warehouse",
+	})
 	n := rapid.IntRange(1, 9999).Draw(t, "n")
 	switch rapid.IntRange(0, 7).Draw(t, "form") {
 	case 0:
@@ -63,8 +65,10 @@ func genTalk(t *rapid.T) *llm.Request {
 func TestAnyTalkGivesAFaithfulBrief(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		req := genTalk(t)
-		o := Options{Target: rapid.SampledFrom([]int{0, 1, 50, 300, 100_000}).Draw(t, "target"),
-			Failure: "at \"/amount\": required"}
+		o := Options{
+			Target:  rapid.SampledFrom([]int{0, 1, 50, 300, 100_000}).Draw(t, "target"),
+			Failure: "at \"/amount\": required",
+		}
 		b, err := Extract(req, o)
 		if err != nil {
 			t.Fatal(err)
@@ -151,8 +155,10 @@ func TestFactsAreWhereTheySay(t *testing.T) {
 }
 
 func TestRankPrefersWhatTheQuestionNames(t *testing.T) {
-	units := split([]piece{{label: "document",
-		text: "The crane is old.\n\nThe deposit is due in May.\n\nNothing else is known."}})
+	units := split([]piece{{
+		label: "document",
+		text:  "The crane is old.\n\nThe deposit is due in May.\n\nNothing else is known.",
+	}})
 	r := rank(units, "When is the deposit due?")
 	if best := slices.Index(r.score, slices.Max(r.score)); units[best].text != "The deposit is due in May." {
 		t.Errorf("best is %q", units[best].text)

@@ -29,8 +29,10 @@ var damages = map[string]struct {
 	"fence wins over prose":   {in: "Like {this}:\n```\n{\"a\":1}\n```", want: `{"a":1}`},
 	"open fence":              {in: "```json\n{\"a\":1}", want: `{"a":1}`},
 	"closed fence, cut later": {in: "```json\n{\"a\":[1\n```\nThis sh", want: `{"a":[1]}`, cut: true},
-	"text before": {in: `The answer is {"a": 1}`, want: `{"a": 1}`,
-		note: "text around the JSON value removed"},
+	"text before": {
+		in: `The answer is {"a": 1}`, want: `{"a": 1}`,
+		note: "text around the JSON value removed",
+	},
 	"text after":            {in: `{"a": 1} Hope this helps!`, want: `{"a": 1}`},
 	"citation is no value":  {in: `As in [1], {"a": 1}.`, want: `{"a": 1}`},
 	"array of objects":      {in: `Result: [{"a":1},{"a":2}]`, want: `[{"a":1},{"a":2}]`},

@@ -171,18 +171,37 @@ func TestBasicChecks(t *testing.T) {
 		"call":                {tools, llm.StopToolUse, []llm.Part{use("lookup", `{"id":"a"}`)}, "", ""},
 		"call without args":   {tools, llm.StopToolUse, []llm.Part{use("ping", "")}, "", ""},
 		"hedge beside a call": {tools, llm.StopToolUse, []llm.Part{text("I don't know yet."), use("ping", "{}")}, "", ""},
-		"unknown tool": {tools, llm.StopToolUse, []llm.Part{use("rm", "{}")}, "tool-arguments",
-			`the tool "rm" was not offered`},
-		"second call bad": {tools, llm.StopToolUse, []llm.Part{use("ping", "{}"), use("lookup", "{}")},
-			"tool-arguments", `tool call 2: arguments of "lookup": at "": required: missing "id"`},
-		"args no JSON": {tools, llm.StopToolUse, []llm.Part{use("lookup", `{"id":`)}, "tool-arguments",
-			"not valid JSON"},
-		"args no object": {tools, llm.StopToolUse, []llm.Part{use("lookup", `"a"`)}, "tool-arguments",
-			"not a JSON object"},
+		"unknown tool": {
+			tools, llm.StopToolUse,
+			[]llm.Part{use("rm", "{}")},
+			"tool-arguments",
+			`the tool "rm" was not offered`,
+		},
+		"second call bad": {
+			tools, llm.StopToolUse,
+			[]llm.Part{use("ping", "{}"), use("lookup", "{}")},
+			"tool-arguments", `tool call 2: arguments of "lookup": at "": required: missing "id"`,
+		},
+		"args no JSON": {
+			tools, llm.StopToolUse,
+			[]llm.Part{use("lookup", `{"id":`)},
+			"tool-arguments",
+			"not valid JSON",
+		},
+		"args no object": {
+			tools, llm.StopToolUse,
+			[]llm.Part{use("lookup", `"a"`)},
+			"tool-arguments",
+			"not a JSON object",
+		},
 		"no tools offered": {plain, llm.StopToolUse, []llm.Part{use("builtin", "{}")}, "", ""},
 		"call demanded":    {must, llm.StopEnd, []llm.Part{text("Done.")}, "tool-arguments", "demands a tool call"},
-		"other tool demanded": {named, llm.StopToolUse, []llm.Part{use("ping", "{}")}, "tool-arguments",
-			`demands the tool "lookup"`},
+		"other tool demanded": {
+			named, llm.StopToolUse,
+			[]llm.Part{use("ping", "{}")},
+			"tool-arguments",
+			`demands the tool "lookup"`,
+		},
 		"JSON wanted":          {object, llm.StopEnd, []llm.Part{text("It is approved.")}, "format", "not valid JSON"},
 		"JSON given":           {object, llm.StopEnd, []llm.Part{text(`{"a":1}`)}, "", ""},
 		"JSON in two parts":    {object, llm.StopEnd, []llm.Part{text(`{"a"`), text(`:1}`)}, "", ""},
@@ -229,8 +248,10 @@ func TestToolOnlyAnswersPassTextChecks(t *testing.T) {
 }
 
 func TestChoicesAreJudgedApart(t *testing.T) {
-	a := &llm.Response{Choices: []llm.Choice{{Parts: []llm.Part{{Text: "1 + 1 = 2"}}},
-		{Parts: []llm.Part{{Text: "1 + 1 = 3"}}}}}
+	a := &llm.Response{Choices: []llm.Choice{
+		{Parts: []llm.Part{{Text: "1 + 1 = 2"}}},
+		{Parts: []llm.Part{{Text: "1 + 1 = 3"}}},
+	}}
 	c := []Check{compile(t, Spec{Name: "a", Arithmetic: true})}
 	if f := All(c, Subject{Answer: a}); !f.OK {
 		t.Errorf("choice 0: %+v", f)
@@ -244,8 +265,10 @@ func TestChoicesAreJudgedApart(t *testing.T) {
 }
 
 func TestChecksRunTogether(t *testing.T) {
-	checks := append(Basic(), compile(t, Spec{Name: "s", Schema: []byte(invoiceSchema)}), compile(t, Spec{Name: "a",
-		Arithmetic: true}))
+	checks := append(Basic(), compile(t, Spec{Name: "s", Schema: []byte(invoiceSchema)}), compile(t, Spec{
+		Name:       "a",
+		Arithmetic: true,
+	}))
 	req := &llm.Request{Format: &llm.Format{Kind: "json_schema", Schema: []byte(invoiceSchema)}}
 	var wg sync.WaitGroup
 	for range 8 {
@@ -266,8 +289,10 @@ func FuzzJudge(f *testing.F) {
 	f.Add("I cannot say. 1 + 1 = 3", `{"$ref":"#"}`, "", "")
 	f.Add(`{"a":1e99}`, `{"anyOf":[{"$ref":"#/anyOf/0"},{"maximum":1}]}`, "INV-2", `{"a":`)
 	f.Add("[[[[", `{"pattern":"("}`, "\xff", "\"")
-	checks := append(Basic(), compile(f, Spec{Name: "ids", References: `\w+-\d+`}), compile(f, Spec{Name: "sums",
-		Arithmetic: true}),
+	checks := append(Basic(), compile(f, Spec{Name: "ids", References: `\w+-\d+`}), compile(f, Spec{
+		Name:       "sums",
+		Arithmetic: true,
+	}),
 		compile(f, Spec{Name: "shape", Schema: []byte(invoiceSchema)}))
 	f.Fuzz(func(t *testing.T, text, schema, question, args string) {
 		req := answer(question, "").Request

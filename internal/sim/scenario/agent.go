@@ -55,8 +55,10 @@ func (a Agent) Answer(q sim.Query) (sim.Answer, error) {
 
 // Try tells what the scenario's model of a layer makes of an interaction whose whole prompt it gets.
 func (d Day) Try(it Interaction, model string, layer int) (Outcome, string) {
-	return d.say(it, model, layer, sim.Query{Turns: []sim.Turn{{Role: "user",
-		Text: it.Record.Invoice + it.Record.Amount()}}})
+	return d.say(it, model, layer, sim.Query{Turns: []sim.Turn{{
+		Role: "user",
+		Text: it.Record.Invoice + it.Record.Amount(),
+	}}})
 }
 
 func (d Day) say(it Interaction, model string, layer int, q sim.Query) (Outcome, string) {

@@ -190,8 +190,10 @@ func (s *Scenario) Analytic(profile string, book Book) (Analytic, error) {
 		out.Honest[c] = cascade(before, total)
 	}
 	out.Shares = layerShares(flows)
-	out.Attempts = [4]int64{1: PerDay, 2: PerDay * (out.Shares[2] + out.Shares[3]) / int64(whole),
-		3: PerDay * out.Shares[3] / int64(whole)}
+	out.Attempts = [4]int64{
+		1: PerDay, 2: PerDay * (out.Shares[2] + out.Shares[3]) / int64(whole),
+		3: PerDay * out.Shares[3] / int64(whole),
+	}
 	return out, nil
 }
 

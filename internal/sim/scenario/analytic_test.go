@@ -64,8 +64,10 @@ func TestUniformDayComesToWhatIsExpected(t *testing.T) {
 func TestMixedDayByHand(t *testing.T) {
 	s := Procurement()
 	k := s.topicKind(disputeKind)
-	s.Profiles["mixed"] = Profile{Kinds: []Kind{{Name: k.Name, Share: whole, Input: k.Input, Output: k.Output,
-		Needs: k.Needs}}}
+	s.Profiles["mixed"] = Profile{Kinds: []Kind{{
+		Name: k.Name, Share: whole, Input: k.Input, Output: k.Output,
+		Needs: k.Needs,
+	}}}
 	got, err := s.Analytic("mixed", articleBook())
 	if err != nil {
 		t.Fatal(err)

@@ -50,8 +50,10 @@ type Answer struct {
 
 // Expected is the right answer, with no reason and full confidence.
 func (it Interaction) Expected() Answer {
-	return Answer{Invoice: it.Record.Invoice, Status: it.Record.Status, Amount: it.Record.Amount(),
-		Confidence: jsontext.Value("1")}
+	return Answer{
+		Invoice: it.Record.Invoice, Status: it.Record.Status, Amount: it.Record.Amount(),
+		Confidence: jsontext.Value("1"),
+	}
 }
 
 // Judge tells whether an answer is right: invoice, status and amount are the record's. Code fences about the object are
@@ -92,8 +94,13 @@ func (a Answers) below(r *rand.Rand, plausible bool) Outcome {
 	ways := []struct {
 		of Outcome
 		p  Share
-	}{{SchemaViolation, b.SchemaViolation}, {RefusalOrHedge, b.RefusalOrHedge}, {Truncated, b.Truncated},
-		{LowConfidenceWrong, b.LowConfidenceWrong}, {PlausibleWrong, b.PlausibleWrong}}
+	}{
+		{SchemaViolation, b.SchemaViolation},
+		{RefusalOrHedge, b.RefusalOrHedge},
+		{Truncated, b.Truncated},
+		{LowConfidenceWrong, b.LowConfidenceWrong},
+		{PlausibleWrong, b.PlausibleWrong},
+	}
 	all := whole
 	if !plausible {
 		ways, all = ways[:4], whole-b.PlausibleWrong

@@ -37,22 +37,34 @@ func TestOutcomesOfTheDay(t *testing.T) {
 		}
 	}
 	want := map[string]map[Outcome]int{
-		"gemini-flash-lite able=false": {SchemaViolation: 1833, RefusalOrHedge: 920, Truncated: 287,
-			LowConfidenceWrong: 2119, PlausibleWrong: 918},
-		"gemini-flash-lite able=true": {Right: 13518, SchemaViolation: 72, RefusalOrHedge: 39, Truncated: 12,
-			LowConfidenceWrong: 89, PlausibleWrong: 193},
-		"gemini-3.1-pro able=false": {SchemaViolation: 373, RefusalOrHedge: 197, Truncated: 71, LowConfidenceWrong: 432,
-			PlausibleWrong: 207},
-		"gemini-3.1-pro able=true": {Right: 18350, SchemaViolation: 76, RefusalOrHedge: 30, Truncated: 15,
-			LowConfidenceWrong: 71, PlausibleWrong: 178},
-		"gpt-5.5 able=true": {Right: 19803, SchemaViolation: 40, RefusalOrHedge: 15, Truncated: 6, LowConfidenceWrong: 40,
-			PlausibleWrong: 96},
+		"gemini-flash-lite able=false": {
+			SchemaViolation: 1833, RefusalOrHedge: 920, Truncated: 287,
+			LowConfidenceWrong: 2119, PlausibleWrong: 918,
+		},
+		"gemini-flash-lite able=true": {
+			Right: 13518, SchemaViolation: 72, RefusalOrHedge: 39, Truncated: 12,
+			LowConfidenceWrong: 89, PlausibleWrong: 193,
+		},
+		"gemini-3.1-pro able=false": {
+			SchemaViolation: 373, RefusalOrHedge: 197, Truncated: 71, LowConfidenceWrong: 432,
+			PlausibleWrong: 207,
+		},
+		"gemini-3.1-pro able=true": {
+			Right: 18350, SchemaViolation: 76, RefusalOrHedge: 30, Truncated: 15,
+			LowConfidenceWrong: 71, PlausibleWrong: 178,
+		},
+		"gpt-5.5 able=true": {
+			Right: 19803, SchemaViolation: 40, RefusalOrHedge: 15, Truncated: 6, LowConfidenceWrong: 40,
+			PlausibleWrong: 96,
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
-	below := map[Outcome]float64{SchemaViolation: .30, RefusalOrHedge: .15, Truncated: .05, LowConfidenceWrong: .35,
-		PlausibleWrong: .15}
+	below := map[Outcome]float64{
+		SchemaViolation: .30, RefusalOrHedge: .15, Truncated: .05, LowConfidenceWrong: .35,
+		PlausibleWrong: .15,
+	}
 	for key, counts := range got {
 		n := 0
 		for _, c := range counts {

@@ -52,8 +52,10 @@ func (s *Scenario) Claim(book Book, compressor string) (Claim, error) {
 		return Claim{}, err
 	}
 	kind := s.Profiles[uniformName].Kinds[0]
-	c := Claim{Book: book.ID, Compressor: compressor, Input: kind.Input, Output: kind.Output,
-		Uniform: uniform.Honest[compressor], Layer2Input: map[int64]int64{}}
+	c := Claim{
+		Book: book.ID, Compressor: compressor, Input: kind.Input, Output: kind.Output,
+		Uniform: uniform.Honest[compressor], Layer2Input: map[int64]int64{},
+	}
 	b := &bill{book: book}
 	one := func(model string, in, out int64) money.Nano {
 		before := b.total

@@ -33,8 +33,10 @@ func TestEmbeddedFileIsTheMissions(t *testing.T) {
 }
 
 func TestConstantsAreWhatTheFileSays(t *testing.T) {
-	for _, text := range []string{"draw log-normal with sigma 0.35, seed 2026", "100,000 interactions a day",
-		"1 in 200 is a 300-page one of 180,000 tokens", "log-normal sigma 0.3", "0.25 of the input", "half of it plausible"} {
+	for _, text := range []string{
+		"draw log-normal with sigma 0.35, seed 2026", "100,000 interactions a day",
+		"1 in 200 is a 300-page one of 180,000 tokens", "log-normal sigma 0.3", "0.25 of the input", "half of it plausible",
+	} {
 		if !strings.Contains(string(procurement), text) {
 			t.Errorf("procurement.yaml no longer says %q", text)
 		}
@@ -126,9 +128,11 @@ func TestSharesOfTheDay(t *testing.T) {
 	}
 	for profile, want := range map[string]counts{
 		"uniform": {Needs: [4]int{0, 15033, 3977, 990}, Kinds: map[string]int{"any": 20000}},
-		"mixed": {Needs: [4]int{0, 13923, 4797, 1280}, Long: 15, Kinds: map[string]int{"invoice-status": 8995,
-			"vendor-check": 4095, "compliance-faq": 2339, "manifest": 2954, "contract-compare": 821,
-			"payment-dispute": 796}},
+		"mixed": {Needs: [4]int{0, 13923, 4797, 1280}, Long: 15, Kinds: map[string]int{
+			"invoice-status": 8995,
+			"vendor-check":   4095, "compliance-faq": 2339, "manifest": 2954, "contract-compare": 821,
+			"payment-dispute": 796,
+		}},
 	} {
 		d, err := s.Day(profile, Seed)
 		if err != nil {
@@ -194,9 +198,11 @@ func TestPromptsHaveTheDrawnSizeAndTheDecidingFacts(t *testing.T) {
 				all.WriteString(turn.Text + "\n")
 			}
 			rec := it.Record
-			for _, fact := range []string{rec.Invoice, rec.Order, rec.Vendor, "USD " + rec.Amount(), rec.Status,
+			for _, fact := range []string{
+				rec.Invoice, rec.Order, rec.Vendor, "USD " + rec.Amount(), rec.Status,
 				rec.OtherInvoice,
-				dollars(rec.OtherCents)} {
+				dollars(rec.OtherCents),
+			} {
 				if !strings.Contains(all.String(), fact) {
 					t.Errorf("%s: the history lacks %q", it.Ref, fact)
 				}

@@ -13,54 +13,78 @@ func (t talk) line(r *rand.Rand) string {
 }
 
 var policyTalk = talk{
-	who: []string{"The buyer", "Accounts payable", "The requester", "The category manager", "The receiving clerk",
-		"The controller", "The supplier's contact", "The contract owner"},
+	who: []string{
+		"The buyer", "Accounts payable", "The requester", "The category manager", "The receiving clerk",
+		"The controller", "The supplier's contact", "The contract owner",
+	},
 	did: []string{"keeps", "must not change", "signs", "hands over", "checks", "files", "must not pass on", "explains"},
-	what: []string{"the record of the comparison", "the vendor's bank details", "the certificate of origin",
+	what: []string{
+		"the record of the comparison", "the vendor's bank details", "the certificate of origin",
 		"the reason for an exception", "the quotation that was chosen", "the approval by electronic mail",
-		"the goods receipt", "the statement on conflicts of interest"},
-	end: []string{"before the order is placed.", "as soon as the goods are in.",
+		"the goods receipt", "the statement on conflicts of interest",
+	},
+	end: []string{
+		"before the order is placed.", "as soon as the goods are in.",
 		"unless the controller has agreed in writing.",
 		"and answers for it to the auditor.", "in the procurement system and nowhere else.", "before any payment leaves.",
-		"whenever the vendor is new.", "without being asked."},
+		"whenever the vendor is new.", "without being asked.",
+	},
 }
 
 var clauseTalk = talk{
-	who: []string{"Original: the supplier", "Amended: the supplier", "Original: the purchaser", "Amended: the purchaser",
-		"Either party", "The carrier named in Schedule C", "A successor of the supplier", "The purchaser's affiliate"},
-	did: []string{"shall provide", "must not withhold", "may demand", "waives", "bears the cost of",
+	who: []string{
+		"Original: the supplier", "Amended: the supplier", "Original: the purchaser", "Amended: the purchaser",
+		"Either party", "The carrier named in Schedule C", "A successor of the supplier", "The purchaser's affiliate",
+	},
+	did: []string{
+		"shall provide", "must not withhold", "may demand", "waives", "bears the cost of",
 		"shall keep free of charge",
-		"must not assign", "warrants"},
-	what: []string{"the test certificates of each lot", "the tooling that the purchaser paid for", "access to the records",
+		"must not assign", "warrants",
+	},
+	what: []string{
+		"the test certificates of each lot", "the tooling that the purchaser paid for", "access to the records",
 		"replacement of defective parts", "the documents of origin", "packaging fit for sea freight",
-		"a forecast of the quantities", "the rights in the drawings"},
-	end: []string{"without undue delay.", "unless the other party has agreed in writing.",
+		"a forecast of the quantities", "the rights in the drawings",
+	},
+	end: []string{
+		"without undue delay.", "unless the other party has agreed in writing.",
 		"also after the end of the agreement.",
 		"to the extent that Schedule A says so.", "and this does not limit other rights.", "at the place of delivery.",
-		"in the manner that is usual in the trade.", "and must not make it depend on payment."},
+		"in the manner that is usual in the trade.", "and must not make it depend on payment.",
+	},
 }
 
 var letterTalk = talk{
-	who: []string{"Our warehouse", "The carrier", "Your receiving clerk", "Our sales office", "The quality engineer",
-		"My colleague in accounts", "The driver", "Your buyer"},
-	did: []string{"confirms that he saw", "has never received", "does not accept", "sent us a copy of", "did not sign",
-		"asks again for", "can explain", "regrets"},
-	what: []string{"the remark on the delivery note", "the photos of the damaged cartons", "the count at the dock",
+	who: []string{
+		"Our warehouse", "The carrier", "Your receiving clerk", "Our sales office", "The quality engineer",
+		"My colleague in accounts", "The driver", "Your buyer",
+	},
+	did: []string{
+		"confirms that he saw", "has never received", "does not accept", "sent us a copy of", "did not sign",
+		"asks again for", "can explain", "regrets",
+	},
+	what: []string{
+		"the remark on the delivery note", "the photos of the damaged cartons", "the count at the dock",
 		"a notice of the shortage", "the deduction from our invoice", "the promise to replace the missing pieces",
-		"the change of the payment term", "the proof of delivery"},
-	end: []string{"and will say so to anyone who asks.", "although the contract demands it.",
+		"the change of the payment term", "the proof of delivery",
+	},
+	end: []string{
+		"and will say so to anyone who asks.", "although the contract demands it.",
 		"so please release the payment.",
 		"which is why we do not pay for it yet.", "and we would rather settle this between us.",
 		"but that changes nothing about the term.", "as you will see from the attachment.",
-		"and nobody has told us the reason."},
+		"and nobody has told us the reason.",
+	},
 }
 
 func date(r *rand.Rand) string { return fmt.Sprintf("2026-%02d-%02d", 1+r.IntN(10), 1+r.IntN(28)) }
 
 func registerLine(r *rand.Rand, _ Record, _ int) string {
 	return fmt.Sprintf("INV-%04d | PO-%05d | %s | issued %s | USD %s | %s", 1000+r.IntN(9000), 10000+r.IntN(90000),
-		pick(r, vendors), date(r), dollars(amount(r, 50, 60_000)), pick(r, []string{"approved", "pending", "rejected",
-			"paid"}))
+		pick(r, vendors), date(r), dollars(amount(r, 50, 60_000)), pick(r, []string{
+			"approved", "pending", "rejected",
+			"paid",
+		}))
 }
 
 func vendorLine(r *rand.Rand, rec Record, n int) string {
@@ -96,8 +120,10 @@ func policyLine(r *rand.Rand, _ Record, n int) string {
 	return fmt.Sprintf("%d. %s", n, policyTalk.line(r))
 }
 
-var routes = []string{"Rotterdam -> Gdansk", "Busan -> Hamburg", "Santos -> Antwerp", "Izmir -> Trieste", "seal intact",
-	"1 carton damaged"}
+var routes = []string{
+	"Rotterdam -> Gdansk", "Busan -> Hamburg", "Santos -> Antwerp", "Izmir -> Trieste", "seal intact",
+	"1 carton damaged",
+}
 
 func manifestLine(r *rand.Rand, _ Record, n int) string {
 	return fmt.Sprintf("%d | %s | SKU-%05d | %s | qty %d | net %d.%d kg | HS %04d.%02d | %s", n,

@@ -51,8 +51,20 @@ func TestCountEdges(t *testing.T) {
 		text string
 		want int
 	}{
-		{"", 0}, {"a", 1}, {" ", 1}, {"\n\n\n", 1}, {"1234567", 3}, {"approved", 1}, {" approved", 1}, {"\x00", 1},
-		{"\xff", 1}, {"----------------", 2}, {"don't", 2}, {"日本語", 3}, {"a  b", 3}, {"\t\tx", 2},
+		{"", 0},
+		{"a", 1},
+		{" ", 1},
+		{"\n\n\n", 1},
+		{"1234567", 3},
+		{"approved", 1},
+		{" approved", 1},
+		{"\x00", 1},
+		{"\xff", 1},
+		{"----------------", 2},
+		{"don't", 2},
+		{"日本語", 3},
+		{"a  b", 3},
+		{"\t\tx", 2},
 	} {
 		if got := Count(tc.text); got != tc.want {
 			t.Errorf("Count(%q) = %d, want %d", tc.text, got, tc.want)

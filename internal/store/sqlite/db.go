@@ -63,6 +63,9 @@ func openWriter(path, schema string) (*sql.DB, error) {
 	if err != nil {
 		return nil, unusable(path, err)
 	}
+	if err := private(abs); err != nil {
+		return nil, unusable(path, err)
+	}
 	db, err := sql.Open("sqlite", dsn(abs, "rwc", pragmas))
 	if err != nil {
 		return nil, unusable(path, err)
@@ -72,6 +75,16 @@ func openWriter(path, schema string) (*sql.DB, error) {
 		return nil, unusable(path, errors.Join(err, db.Close()))
 	}
 	return db, nil
+}
+
+// private makes a file that only its owner can read, before SQLite would make one that others can; the files that SQLite
+// puts beside it take its mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func migrate(db *sql.DB, schema string) error {
@@ -107,6 +120,9 @@ func lock(dir string) (*sql.DB, error) {
 	abs, err := filepath.Abs(filepath.Join(dir, lockFile))
 	if err != nil {
 		return nil, err
+	}
+	if err := private(abs); err != nil {
+		return nil, unusable(dir, err)
 	}
 	db, err := sql.Open("sqlite", dsn(abs, "rwc", []string{"locking_mode(EXCLUSIVE)", "journal_mode(MEMORY)"}))
 	if err != nil {

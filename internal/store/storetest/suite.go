@@ -255,9 +255,15 @@ func windows(t *testing.T, open Open) {
 	}
 	check(t, b.Append(&ledger.Batch{Entries: rows}))
 	for _, w := range []ledger.Window{
-		{}, {Since: rows[10].Booked}, {Since: rows[10].Booked, Until: rows[11].Booked}, {Until: rows[4997].Booked},
-		{Since: rows[4997].Booked, Until: rows[5003].Booked}, {Since: rows[len(rows)-1].Booked.Add(time.Millisecond)},
-		{Until: rows[0].Booked}, {Last: rows[5000].LSN - 1}, {Last: rows[5000].LSN, Since: rows[4990].Booked},
+		{},
+		{Since: rows[10].Booked},
+		{Since: rows[10].Booked, Until: rows[11].Booked},
+		{Until: rows[4997].Booked},
+		{Since: rows[4997].Booked, Until: rows[5003].Booked},
+		{Since: rows[len(rows)-1].Booked.Add(time.Millisecond)},
+		{Until: rows[0].Booked},
+		{Last: rows[5000].LSN - 1},
+		{Last: rows[5000].LSN, Since: rows[4990].Booked},
 	} {
 		var want, got []ledger.LSN
 		for _, e := range rows {

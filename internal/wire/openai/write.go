@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -145,8 +146,11 @@ type writer struct {
 	usage   *llm.Usage
 	begun   []bool // role chunk written, by choice
 	refused []bool
+	bare    []toolRef // calls whose arguments have not come
 	over    bool
 }
+
+type toolRef struct{ choice, tool int }
 
 // Stream makes the writer of chunk frames: role first, then what is said, finish_reason, usage if the client asked, and
 // [DONE]. After an error nothing follows.
@@ -166,8 +170,11 @@ func (w *writer) Write(dst []byte, ev llm.Event) []byte {
 			w.head.model = ev.Model
 		}
 		return w.begin(dst, ev.Choice)
-	case llm.EvText, llm.EvThink, llm.EvRefusal, llm.EvToolStart, llm.EvToolArgs, llm.EvStop:
+	case llm.EvText, llm.EvThink, llm.EvRefusal, llm.EvToolStart, llm.EvToolArgs:
 		return w.say(w.begin(dst, ev.Choice), ev)
+	case llm.EvStop:
+		dst = w.complete(w.begin(dst, ev.Choice), ev.Choice)
+		return w.end(w.open(dst, ev.Choice), reasonOf(ev.Stop, w.refused[ev.Choice]))
 	case llm.EvMeter:
 		w.usage = ev.Usage
 	case llm.EvEnd:
@@ -211,8 +218,6 @@ func (w *writer) say(dst []byte, ev llm.Event) []byte {
 		key = `"reasoning_content":`
 	case llm.EvRefusal:
 		key, w.refused[ev.Choice] = `"refusal":`, true
-	case llm.EvStop:
-		return w.end(w.open(dst, ev.Choice), reasonOf(ev.Stop, w.refused[ev.Choice]))
 	default:
 		return w.tool(dst, ev)
 	}
@@ -223,7 +228,23 @@ func (w *writer) say(dst []byte, ev llm.Event) []byte {
 	return w.end(wire.AppendString(dst, ev.Text), "")
 }
 
+// complete writes {} as the arguments of a choice's calls that have none: clients read arguments as JSON.
+func (w *writer) complete(dst []byte, choice int) []byte {
+	for _, ref := range slices.Clone(w.bare) {
+		if ref.choice == choice {
+			dst = w.tool(dst, llm.Event{Kind: llm.EvToolArgs, Choice: choice, Tool: ref.tool, Text: "{}"})
+		}
+	}
+	return dst
+}
+
 func (w *writer) tool(dst []byte, ev llm.Event) []byte {
+	ref := toolRef{ev.Choice, ev.Tool}
+	if ev.Kind == llm.EvToolStart {
+		w.bare = append(w.bare, ref)
+	} else {
+		w.bare = slices.DeleteFunc(w.bare, func(r toolRef) bool { return r == ref })
+	}
 	dst = append(w.open(dst, ev.Choice), `"tool_calls":[{"index":`...)
 	dst = strconv.AppendInt(dst, int64(ev.Tool), 10)
 	if ev.Kind == llm.EvToolStart {
