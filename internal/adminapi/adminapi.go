@@ -3,6 +3,7 @@
 package adminapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/finops/budget"
 	"github.com/weirhq/weir/internal/finops/ledger"
 	"github.com/weirhq/weir/internal/governance/identity"
@@ -30,6 +32,7 @@ type Config struct {
 	Budgets *budget.Book
 	Known   func(identity.Key) error // refuses a key that names what the configuration lacks
 	Targets func() map[string]int    // shares aimed at, in percent, by layer name
+	Probe   func(ctx context.Context, deployment string) (call.Attempt, error)
 	Now     func() time.Time
 	Random  io.Reader
 }
@@ -52,6 +55,7 @@ func New(c Config) (http.Handler, error) {
 	a.calls(api)
 	a.usage(api)
 	a.budgets(api)
+	a.probes(api)
 	return guard(c.Token, mux), nil
 }
 

@@ -2,19 +2,23 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
-	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/config"
-	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/report"
 	"github.com/weirhq/weir/internal/server"
+	"github.com/weirhq/weir/internal/store/sqlite"
 )
 
 func (a *app) check() *cobra.Command {
@@ -87,39 +91,25 @@ func (a *app) summary(c *config.Config) error {
 	return w.Flush()
 }
 
-// probed is what came of one deployment's probe.
-type probed struct {
-	Deployment string  `json:"deployment"`
-	Model      string  `json:"model"`
-	OK         bool    `json:"ok"`
-	Served     string  `json:"served,omitzero"`
-	TTFT       float64 `json:"ttft_ms"`
-	Cost       string  `json:"cost_usd"`
-	Error      string  `json:"error,omitzero"`
-}
-
-// probe calls every deployment once, through a gateway of its own on the configured ledger.
-func (a *app) probe(ctx context.Context, c *config.Config) (err error) {
-	c.Listen = config.Listen{API: "127.0.0.1:0", Admin: "127.0.0.1:0"}
-	s, err := server.New(server.Options{Config: c, Version: versionString(), NoFirstKey: true})
+// probe calls every deployment once: through the server that runs on the storage folder, else through a gateway of its
+// own on the same ledger.
+func (a *app) probe(ctx context.Context, c *config.Config) error {
+	one, done, err := a.prober(c)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := s.Close(); err == nil {
-			err = closeErr
-		}
-	}()
-	var rows []probed
+	var rows []report.Probe
 	failed := 0
 	for _, name := range slices.Sorted(maps.Keys(c.Deployments)) {
-		row, probeErr := s.Probe(ctx, name)
-		rows = append(rows, probedOf(name, c.Deployments[name].Model.ID, row, probeErr))
-		if probeErr != nil {
+		row, err := one(ctx, name)
+		if err != nil {
+			return errors.Join(err, done())
+		}
+		if rows = append(rows, row); !row.OK {
 			failed++
 		}
 	}
-	if err := a.printProbes(rows); err != nil {
+	if err := errors.Join(done(), a.printProbes(rows)); err != nil {
 		return err
 	}
 	if failed > 0 {
@@ -131,30 +121,65 @@ func (a *app) probe(ctx context.Context, c *config.Config) (err error) {
 	return nil
 }
 
-func probedOf(name, model string, row call.Attempt, err error) probed {
-	p := probed{
-		Deployment: name, Model: model, OK: err == nil, Served: row.Served, Cost: row.Cost.Decimal(),
-		TTFT: float64((row.Clocks.ProviderTTF - row.Clocks.Sent).Microseconds()) / 1000,
+type probe func(ctx context.Context, deployment string) (report.Probe, error)
+
+func (a *app) prober(c *config.Config) (one probe, done func() error, err error) {
+	own := *c
+	own.Listen = config.Listen{API: "127.0.0.1:0", Admin: "127.0.0.1:0"}
+	s, err := server.New(server.Options{Config: &own, Version: versionString(), NoFirstKey: true})
+	if errors.Is(err, sqlite.ErrInUse) {
+		return remoteProbe(c), func() error { return nil }, nil
 	}
 	if err != nil {
-		p.Error, p.TTFT = llm.AsError(err).Message, 0
+		return nil, nil, err
 	}
-	return p
+	return func(ctx context.Context, deployment string) (report.Probe, error) {
+		row, err := s.Probe(ctx, deployment)
+		return report.ProbeOf(deployment, row, err), nil
+	}, s.Close, nil
 }
 
-func (a *app) printProbes(rows []probed) error {
+// remoteProbe asks the server that uses the storage folder, by its control API.
+func remoteProbe(c *config.Config) probe {
+	return func(ctx context.Context, deployment string) (report.Probe, error) {
+		var p report.Probe
+		token, err := os.ReadFile(filepath.Join(c.Storage.Dir, server.TokenFile))
+		if err != nil {
+			return p, fmt.Errorf("read the admin token: %w", err)
+		}
+		url := "http://" + c.Listen.Admin + "/api/v1/deployments/" + deployment + "/probe"
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+		if err != nil {
+			return p, err
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return p, &hinted{
+				fmt.Errorf("ask the running server: %w", err),
+				"it listens elsewhere than listen.admin says; name its configuration with --config, or stop it",
+			}
+		}
+		defer func() { _ = resp.Body.Close() }() // read to its end
+		if resp.StatusCode != http.StatusOK {
+			return p, fmt.Errorf("the running server answered %s to a probe", resp.Status)
+		}
+		return p, json.UnmarshalRead(resp.Body, &p)
+	}
+}
+
+func (a *app) printProbes(rows []report.Probe) error {
 	if a.json {
 		return a.printJSON(rows)
 	}
 	w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "DEPLOYMENT\tMODEL\tSERVED\tFIRST BYTE\tCOST\tRESULT")
+	fmt.Fprintln(w, "DEPLOYMENT\tSERVED\tANSWERED\tCOST\tRESULT")
 	for _, p := range rows {
-		result := "ok"
+		took, result := fmt.Sprintf("%.1f ms", p.Answered), "ok"
 		if !p.OK {
-			result = p.Error
+			took, result = "-", p.Error
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t$%s\t%s\n", p.Deployment, p.Model, p.Served,
-			time.Duration(p.TTFT*float64(time.Millisecond)).Round(time.Millisecond), p.Cost, result)
+		fmt.Fprintf(w, "%s\t%s\t%s\t$%s\t%s\n", p.Deployment, p.Served, took, p.Cost, result)
 	}
 	return w.Flush()
 }

@@ -154,3 +154,37 @@ func (s spy) Answer(q sim.Query) (sim.Answer, error) {
 	}
 	return sim.Answer{Text: "480"}, nil
 }
+
+// TestAHeldStreamIsReplayedAsItCame holds that the frames of a judged stream reach the caller whole and in order, and tell
+// no usage that was not asked for.
+func TestAHeldStreamIsReplayedAsItCame(t *testing.T) {
+	h := open(t, fixed{"flash-wire": "unclear", "mini-wire": "1234567890123456789012345678901234567890"})
+	c := h.config(strings.Replace(layout, "use: [flash, mini]", "use: [mini]", 1), h.providers)
+	c.Listen.API, c.Listen.Admin = "127.0.0.1:0", "127.0.0.1:0"
+	if err := h.server.Reload(c); err != nil {
+		t.Fatal(err)
+	}
+	a := h.post("/v1/chat/completions", chat("counting", "how many?", true))
+	frames := strings.Split(strings.TrimSuffix(a.body, "\n\n"), "\n\n")
+	text := ""
+	for i, f := range frames {
+		data, ok := strings.CutPrefix(f, "data: ")
+		last := i == len(frames)-1
+		if !ok || last != (data == "[DONE]") {
+			t.Fatalf("frame %d is %q", i, f)
+		}
+		if last {
+			break
+		}
+		one := answer{body: data}
+		if finished := one.json(t, "choices", "0", "finish_reason") == "stop"; finished != (i == len(frames)-2) {
+			t.Errorf("frame %d of %d: %s", i, len(frames), data)
+		}
+		if part := one.json(t, "choices", "0", "delta", "content"); part != "<nil>" {
+			text += part
+		}
+	}
+	if text != "1234567890123456789012345678901234567890" || strings.Contains(a.body, "usage") {
+		t.Errorf("%q in\n%s", text, a.body)
+	}
+}

@@ -17,11 +17,11 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 )
 
-// tokenFile holds the admin token, beside the ledger.
-const tokenFile = "admin.token"
+// TokenFile holds the admin token, beside the ledger.
+const TokenFile = "admin.token"
 
 func (s *Server) buildControl() error {
-	token, err := adminToken(filepath.Join(s.config.Load().Storage.Dir, tokenFile), s.opt.Random)
+	token, err := adminToken(filepath.Join(s.config.Load().Storage.Dir, TokenFile), s.opt.Random)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *Server) buildControl() error {
 		Version: s.opt.Version, Token: token, Keys: s.keys, Ledger: s.store, Budgets: s.budgets,
 		Known:   func(k identity.Key) error { return Known(s.config.Load(), k) },
 		Targets: func() map[string]int { return Targets(s.config.Load()) },
-		Now:     s.now, Random: rand.Reader,
+		Probe:   s.Probe, Now: s.now, Random: rand.Reader,
 	})
 	return err
 }

@@ -70,6 +70,7 @@ const (
 	retryOverload  = time.Second
 	writeStall     = 30 * time.Second
 	maxHeaderBytes = 64 << 10
+	defaultUseCase = "default" // what the first key's calls belong to, where the registry has it
 	// keysEvery is how often keys that another process changed are read: a revoked one stops within a second.
 	keysEvery = 500 * time.Millisecond
 )
@@ -164,7 +165,11 @@ func (s *Server) openKeys() error {
 			Hint: "make a key first: weir key create --name first",
 		}
 	}
-	s.FirstKey, err = s.keys.Create(identity.Key{Name: cmp.Or(s.opt.FirstKeyName, "first")}, s.opt.Random, s.now())
+	first := identity.Key{Name: cmp.Or(s.opt.FirstKeyName, "first")}
+	if _, ok := c.UseCases[defaultUseCase]; ok {
+		first.UseCase = defaultUseCase
+	}
+	s.FirstKey, err = s.keys.Create(first, s.opt.Random, s.now())
 	return err
 }
 

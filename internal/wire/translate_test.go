@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -203,10 +204,11 @@ func (v vector) stream(t *testing.T, env llm.Envelope, stream string) (out []byt
 			t.Fatal(err)
 		}
 		heavy, slim = append(heavy, d.Events...), append(slim, l.Events...)
+		failed := func(ev llm.Event) bool { return ev.Kind == llm.EvError }
+		if i := slices.IndexFunc(d.Events, failed); i >= 0 {
+			return append(out, v.front.Error(d.Events[i].Err, true)...)
+		}
 		for _, ev := range d.Events {
-			if ev.Kind == llm.EvError {
-				return append(out, v.front.Error(ev.Err, true)...)
-			}
 			ended = ended || ev.Kind == llm.EvEnd
 			out = w.Write(out, ev)
 		}

@@ -114,6 +114,9 @@ func openReaders(path string) (*sql.DB, error) {
 	return db, nil
 }
 
+// ErrInUse marks the error of a storage directory that another process holds.
+var ErrInUse = errors.New("the storage directory is in use")
+
 // lock holds the storage directory for this process until it is closed or dies. It is an exclusive transaction on an
 // empty file, which works on every system that SQLite works on.
 func lock(dir string) (*sql.DB, error) {
@@ -136,7 +139,7 @@ func lock(dir string) (*sql.DB, error) {
 				Code:    llm.CodeLedger,
 				Message: "another weir process uses " + dir,
 				Hint:    "stop it, or give this one a storage.dir of its own",
-				Err:     err,
+				Err:     fmt.Errorf("%w: %w", ErrInUse, err),
 			}
 		}
 		return nil, unusable(dir, err)

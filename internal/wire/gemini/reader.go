@@ -64,8 +64,8 @@ func (r *reader) Read(frame []byte) (llm.Delta, error) {
 	if finishing {
 		r.terminal, d.Terminal = true, true
 	}
-	if u := a.usage.meter(); u != nil && (r.full || r.terminal) {
-		d.Events = append(d.Events, llm.Event{Kind: llm.EvMeter, Usage: u})
+	if a.usage.told && (r.full || r.terminal) {
+		d.Events = append(d.Events, llm.Event{Kind: llm.EvMeter, Usage: a.usage.meter()})
 	}
 	if !r.ended && a.usage.told && r.finished() {
 		r.ended = true

@@ -81,6 +81,9 @@ func (r *reader) raw(frame, data []byte) []byte {
 	if r.w.usageAt && !r.w.hasChoices && !r.w.failed {
 		return nil // the chunk that came only for the usage
 	}
+	if r.opt.Full {
+		r.out = nil // a judged answer is held whole: every frame keeps its bytes
+	}
 	r.out = append(r.out[:0], "data: "...)
 	for _, piece := range cutMember(data, u) {
 		r.out = append(r.out, piece...)

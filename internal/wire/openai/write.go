@@ -240,9 +240,12 @@ func (w *writer) complete(dst []byte, choice int) []byte {
 
 func (w *writer) tool(dst []byte, ev llm.Event) []byte {
 	ref := toolRef{ev.Choice, ev.Tool}
-	if ev.Kind == llm.EvToolStart {
+	switch {
+	case ev.Kind == llm.EvToolStart:
 		w.bare = append(w.bare, ref)
-	} else {
+	case ev.Text == "":
+		return dst
+	default:
 		w.bare = slices.DeleteFunc(w.bare, func(r toolRef) bool { return r == ref })
 	}
 	dst = append(w.open(dst, ev.Choice), `"tool_calls":[{"index":`...)
