@@ -126,7 +126,7 @@ func openLoop(s *Settings) ([]Bar, error) {
 	}
 	defer st.close()
 	longer := *s
-	longer.Run = max(s.Run, 3*time.Second) // at this rate, less is too little to tell
+	longer.Run = max(s.Run, 6*time.Second) // at this rate, less is too little to tell
 	load := []string{"-conns", "64", "-rate", "500"}
 	sums, latest, err := latencies(&longer, st, append(load, "-for", longer.Run.String())...)
 	if err != nil {

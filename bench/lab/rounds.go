@@ -84,7 +84,7 @@ func turn(subjects []Subject) (costs []float64, stolen float64, err error) {
 		if err != nil {
 			return nil, 0, fmt.Errorf("%s: %w", s.Name, err)
 		}
-		if units == 0 || u.process < 10*tick {
+		if units == 0 || u.process < 5*tick {
 			return nil, 0, fmt.Errorf("%s used %s for %d units: too little to tell; measure for longer", s.Name, u.process, units)
 		}
 		costs = append(costs, float64(u.process.Nanoseconds())/1e3/float64(units))

@@ -34,20 +34,29 @@ type pick struct {
 // the article's layers. It observes only. Without any key the error names the variables that it looks for.
 func Init(env func(string) (string, bool), now time.Time) ([]byte, error) {
 	var have []found
-	var looked []string
+	var looked, left []string
 	for _, p := range presets() {
 		for _, name := range p.Env {
 			looked = append(looked, name)
-			if v, ok := env(name); ok && unfitSecret(strings.TrimSpace(v)) == "" {
-				have = append(have, found{p, name})
-				break
+			v, ok := env(name)
+			if !ok {
+				continue
 			}
+			if why := unfitSecret(strings.TrimSpace(v)); why != "" {
+				left = append(left, name+" "+why)
+				continue
+			}
+			have = append(have, found{p, name})
+			break
 		}
 	}
 	if len(have) == 0 {
+		message := "the environment has no provider key (looked for " + strings.Join(looked, ", ") + ")"
+		if len(left) > 0 {
+			message += "; left out: " + strings.Join(left, ", ")
+		}
 		return nil, &llm.Error{
-			Code: llm.CodeInvalid, Message: "the environment has no provider key (looked for " + strings.Join(looked,
-				", ") + ")",
+			Code: llm.CodeInvalid, Message: message,
 			Hint: "export one of them and run weir init again, or try weir demo, which needs none",
 		}
 	}
@@ -57,7 +66,7 @@ func Init(env func(string) (string, bool), now time.Time) ([]byte, error) {
 			layers = append(layers, picks)
 		}
 	}
-	return draft(have, layers, now), nil
+	return draft(have, left, layers, now), nil
 }
 
 // picksFor chooses up to three models of the available providers for a layer, the cheapest input first: the article's
@@ -98,11 +107,14 @@ func inputRate(c *catalog.Catalog, model string, now time.Time) money.Pico {
 }
 
 // draft writes the file.
-func draft(have []found, layers [][]pick, now time.Time) []byte {
+func draft(have []found, left []string, layers [][]pick, now time.Time) []byte {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Written by weir init from the keys in the environment. Check it with: weir check")
 	line("# Every key that may stand here: weir check --schema")
+	for _, l := range left {
+		line("# Left out: %s", l)
+	}
 	line("version: 1")
 	line("prices: %s   # list prices; article-2026-06 holds the article's", initBook)
 	line("")

@@ -31,7 +31,7 @@ const shortestSecret = 8
 
 // defaults are parts of credentials that were never replaced.
 var defaults = []string{
-	"changeme", "change-me", "change_me", "xxx", "your-", "your_", "<", ">", "placeholder", "dummy", "replace", "todo",
+	"changeme", "change-me", "change_me", "xxxxx", "your-", "your_", "<", ">", "placeholder", "dummy", "replace", "todo",
 	"example", "password", "secret", "12345678",
 }
 

@@ -133,12 +133,15 @@ func checkLines(t *tree) (bad []finding) {
 		if f.generated() {
 			continue
 		}
-		raw := rawLines(f.src)
+		raw, limit := rawLines(f.src), maxLine
+		if f.test {
+			limit = maxTestLine
+		}
 		number := 0
 		for line := range strings.Lines(f.src) {
 			number++
 			line = strings.TrimRight(line, "\n")
-			if utf8.RuneCountInString(line) <= maxLine || raw[number] || strings.Contains(line, "://") {
+			if utf8.RuneCountInString(line) <= limit || raw[number] || strings.Contains(line, "://") {
 				continue
 			}
 			bad = append(bad, finding{f.path, number, "is too long a line"})

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -153,7 +154,7 @@ func TestCountersUnderLoad(t *testing.T) {
 				if i%5 == 0 {
 					fault = "503"
 				}
-				r := httptest.NewRequest("POST", sides[OpenAI].path, strings.NewReader(fmt.Sprintf(sides[OpenAI].ask,
+				r := httptest.NewRequest(http.MethodPost, sides[OpenAI].path, strings.NewReader(fmt.Sprintf(sides[OpenAI].ask,
 					fmt.Sprint("question ", w, i))))
 				r.Header.Set("Authorization", "Bearer k")
 				r.Header.Set("X-Sim-Fault", fault)

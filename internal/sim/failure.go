@@ -77,7 +77,7 @@ func (s *Sim) refuse(w http.ResponseWriter, r *http.Request, d dialect, a *ask, 
 	}
 	s.book.add(Request{ID: id, Status: f.status}.of(a)) // first, so that the client that reads it finds it counted
 	w.WriteHeader(f.status)
-	w.Write(body) // the client may be gone; there is nobody to tell
+	_, _ = w.Write(body) // the client may be gone; there is nobody to tell
 }
 
 // requestID echoes the request's own id, or makes one from its content.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -89,18 +90,23 @@ func TestFaultsThatRefuse(t *testing.T) {
 	}
 }
 
+// spoilt streams forty words through a fault, and returns what came and what the simulator counted.
+func spoilt(t *testing.T, sd side, fault string) (response, Request) {
+	t.Helper()
+	s, srv := start(t, Config{Answers: fixed{Text: strings.Repeat(" word", 40)}})
+	got := post(t, srv, sd.streamPath, fmt.Sprintf(sd.streamed, "q"), with(sd.header, "X-Sim-Fault", fault))
+	rows := s.Requests()
+	if len(rows) == 0 {
+		return got, Request{}
+	}
+	return got, rows[0]
+}
+
 func TestFaultsThatSpoilStreams(t *testing.T) {
-	text := strings.Repeat(" word", 40)
 	for d, sd := range sides {
 		get := func(t *testing.T, fault string) (response, Request) {
 			t.Helper()
-			s, srv := start(t, Config{Answers: fixed{Text: text}})
-			got := post(t, srv, sd.streamPath, fmt.Sprintf(sd.streamed, "q"), with(sd.header, "X-Sim-Fault", fault))
-			rows := s.Requests()
-			if len(rows) == 0 {
-				return got, Request{}
-			}
-			return got, rows[0]
+			return spoilt(t, sd, fault)
 		}
 		whole, _ := get(t, "none")
 		end := map[Dialect]string{OpenAI: "[DONE]", Anthropic: "message_stop", Gemini: `"finishReason"`}[d]
@@ -265,7 +271,7 @@ func TestStallAndDrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		try := func(fault, stream string) (time.Duration, *httptest.ResponseRecorder) {
-			r := httptest.NewRequest("POST", "/v1/chat/completions", strings.NewReader(
+			r := httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader(
 				`{"model":"m","stream":`+stream+`,"messages":[{"role":"user","content":"q"}]}`))
 			ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
 			defer cancel()

@@ -225,6 +225,7 @@ func openAITurn(i int, msg openAIMessage, open map[string]bool, a *ask) *failure
 		a.say("assistant", text)
 	case "tool":
 		if !open[msg.ToolCallID] {
+			//nolint:misspell // OpenAI's own spelling, which clients may match on
 			return invalid("messages", "Invalid parameter: messages with role 'tool' must be a response to a preceeding "+
 				"message with 'tool_calls'.")
 		}

@@ -81,7 +81,7 @@ type response struct {
 
 func post(t *testing.T, srv *httptest.Server, path, body string, header map[string]string) response {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestSameContentSameBytes(t *testing.T) {
 
 func TestModelsAreListed(t *testing.T) {
 	_, srv := start(t, Config{})
-	req, _ := http.NewRequest("GET", srv.URL+"/v1/models", nil)
+	req, _ := http.NewRequest(http.MethodGet, srv.URL+"/v1/models", nil)
 	req.Header.Set("Authorization", "Bearer any")
 	res, err := srv.Client().Do(req)
 	if err != nil {
@@ -393,7 +393,7 @@ func TestBadConfigurations(t *testing.T) {
 
 // serveOnce sends a body to a dialect without a network and returns the status.
 func serveOnce(s *Sim, sd side, body string) int {
-	r := httptest.NewRequest("POST", sd.path, strings.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, sd.path, strings.NewReader(body))
 	for k, v := range sd.header {
 		r.Header.Set(k, v)
 	}

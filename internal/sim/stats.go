@@ -180,7 +180,7 @@ func (s *Sim) listModels(w http.ResponseWriter, r *http.Request) {
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(marshal(v, jsontext.WithIndent("  ")))
+	_, _ = w.Write(marshal(v, jsontext.WithIndent("  ")))
 }
 
 // marshal encodes our own types, which cannot fail: they hold no channels, cycles or bad UTF-8.

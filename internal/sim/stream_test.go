@@ -178,7 +178,7 @@ func (w *timed) Write(b []byte) (int, error) {
 
 func clocked(t *testing.T, s *Sim, body string) *timed {
 	t.Helper()
-	r := httptest.NewRequest("POST", "/v1/chat/completions", strings.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer k")
 	w := &timed{ResponseRecorder: httptest.NewRecorder(), from: time.Now()}
 	s.ServeHTTP(w, r)

@@ -43,8 +43,8 @@ const operator = "operator: "
 //   - CodeUpstream (all else): it failed, or it refuses Weir's account. An account without credit or quota has a
 //     RetryAfter of at least 10 minutes, whatever its status.
 //
-// Only a reason for refusing the request itself is shown to the caller; of others, the log has the words. What a provider
-// says of Weir's own credentials is repeated nowhere.
+// Only a reason for refusing the request itself is shown to the caller; of others, the log has the words. What a
+// provider says of Weir's own credentials is repeated nowhere.
 func (f Fault) Error() *llm.Error {
 	if f.Status < 400 || f.Status > 599 {
 		f.Status = f.told()
@@ -207,8 +207,8 @@ func (f *Fault) told() int {
 	return http.StatusInternalServerError
 }
 
-// Unreadable is the error for an answer that is not what its dialect says. what names it: "an answer", "a stream frame".
-// The detail is for the log, since the bytes are the provider's.
+// Unreadable is the error for an answer that is not what its dialect says. what names it: "an answer", "a stream
+// frame". The detail is for the log, since the bytes are the provider's.
 func Unreadable(what string, err error) *llm.Error {
 	return &llm.Error{
 		Code: llm.CodeUpstream, Message: "the provider sent " + what + " that cannot be read", Err: err, Hint: "try again",

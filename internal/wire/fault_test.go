@@ -38,9 +38,11 @@ var errorBodies = []struct {
 	param  string
 	wait   time.Duration
 }{
-	{"openai: a wrong field", 400, `{"error":{"message":"Invalid 'n'","type":"invalid_request_error","param":"n","code":null}}`,
+	{"openai: a wrong field", 400, `{"error":{"message":"Invalid 'n'","type":"invalid_request_error","param":"n",` +
+		`"code":null}}`,
 		llm.CodeInvalid, "the provider refused the request: Invalid 'n'", "", "n", 0},
-	{"anthropic: a wrong field", 400, `{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: no"}}`,
+	{"anthropic: a wrong field", 400, `{"type":"error","error":{"type":"invalid_request_error",` +
+		`"message":"max_tokens: no"}}`,
 		llm.CodeInvalid, "the provider refused the request: max_tokens: no", "", "", 0},
 	{"gemini: a wrong field", 400, `{"error":{"code":400,"message":"bad seed","status":"INVALID_ARGUMENT"}}`,
 		llm.CodeInvalid, "the provider refused the request: bad seed", "", "", 0},
@@ -50,12 +52,13 @@ var errorBodies = []struct {
 		llm.CodeInvalid, "the provider refused the request: field required", "", "", 0},
 	{"no reason", 400, `<html>`, llm.CodeInvalid, "the provider refused the request, without a reason", "", "", 0},
 
-	{"openai: window", 400, `{"error":{"message":"This model's maximum context length is 8192 tokens","param":"messages",` +
-		`"code":"context_length_exceeded"}}`, llm.CodeUnfit,
+	{"openai: window", 400, `{"error":{"message":"This model's maximum context length is 8192 tokens",` +
+		`"param":"messages","code":"context_length_exceeded"}}`, llm.CodeUnfit,
 		"the request is larger than the model takes: This model's maximum context length is 8192 tokens", "less context",
 		"messages", 0},
 	{"anthropic: window", 400, `{"error":{"type":"invalid_request_error","message":"prompt is too long: 9 > 8 maximum"}}`,
-		llm.CodeUnfit, "the request is larger than the model takes: prompt is too long: 9 > 8 maximum", "less context", "", 0},
+		llm.CodeUnfit, "the request is larger than the model takes: prompt is too long: 9 > 8 maximum", "less context", "",
+		0},
 	{"gemini: window", 400, `[{"error":{"message":"The input token count (9) exceeds the maximum number of tokens ` +
 		`allowed (8).","status":"INVALID_ARGUMENT"}}]`, llm.CodeUnfit, "the request is larger than the model takes: " +
 		"The input token count (9) exceeds the maximum number of tokens allowed (8).", "less context", "", 0},

@@ -50,12 +50,13 @@ func TestNoWordOfAProviderCarriesACredential(t *testing.T) {
 }
 
 func TestTheLogHasTheWordsThatAreNotShown(t *testing.T) {
-	e := wire.ReadError(429, nil, []byte(`{"error":{"message":"limit of org-7 reached","code":"rate_limit_exceeded"}}`), nil)
+	body := []byte(`{"error":{"message":"limit of org-7 reached","code":"rate_limit_exceeded"}}`)
+	e := wire.ReadError(429, nil, body, nil)
 	if strings.Contains(e.Show(), "org-7") {
 		t.Errorf("the caller is shown %q", e.Show())
 	}
-	const want = "rate_limited: the provider is limiting the rate of calls: provider answered HTTP 429 rate_limit_exceeded: " +
-		"limit of org-7 reached"
+	const want = "rate_limited: the provider is limiting the rate of calls: " +
+		"provider answered HTTP 429 rate_limit_exceeded: limit of org-7 reached"
 	if e.Error() != want {
 		t.Errorf("the log has %q, want %q", e.Error(), want)
 	}
@@ -145,7 +146,8 @@ func TestRetryAfterInTheBody(t *testing.T) {
 
 func TestUnreadableKeepsItsDetailForTheLog(t *testing.T) {
 	e := wire.Unreadable("an answer", &llm.Error{Code: llm.CodeInvalid, Message: "JSON at byte 7"})
-	if e.Show() != "the provider sent an answer that cannot be read (try again)" || !strings.Contains(e.Error(), "byte 7") {
+	const shown = "the provider sent an answer that cannot be read (try again)"
+	if e.Show() != shown || !strings.Contains(e.Error(), "byte 7") {
 		t.Errorf("shown %q, logged %q", e.Show(), e.Error())
 	}
 }

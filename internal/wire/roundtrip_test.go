@@ -22,7 +22,9 @@ import (
 
 // drawText draws answer text: words, line ends, quotes, what JSON and event streams must escape.
 func drawText(rt *rapid.T, label string) string {
-	word := rapid.SampledFrom([]string{"a", "Invoice ", "\"", "\\", "\n", "\r\n", "\u2028", "é", "😀", "data: x\n\n", "[DONE]", "{"})
+	word := rapid.SampledFrom([]string{
+		"a", "Invoice ", "\"", "\\", "\n", "\r\n", "\u2028", "é", "😀", "data: x\n\n", "[DONE]", "{",
+	})
 	s := ""
 	for _, w := range rapid.SliceOfN(word, 1, 6).Draw(rt, label) {
 		s += w

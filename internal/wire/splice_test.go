@@ -21,7 +21,9 @@ func TestSplice(t *testing.T) {
 		{"nothing", "abc", "abc", nil},
 		{"replace", "abcdef", "aXdef", []wire.Edit{{At: span(1, 3), Text: []byte("X")}}},
 		{"insert", "abc", "aXbc", []wire.Edit{{At: span(1, 1), Text: []byte("X")}}},
-		{"at both ends", "abc", "<abc>", []wire.Edit{{At: span(3, 3), Text: []byte(">")}, {At: span(0, 0), Text: []byte("<")}}},
+		{"at both ends", "abc", "<abc>", []wire.Edit{
+			{At: span(3, 3), Text: []byte(">")}, {At: span(0, 0), Text: []byte("<")},
+		}},
 		{"delete all", "abc", "", []wire.Edit{{At: span(0, 3)}}},
 		{"out of order", "0123456789", "0a3b6c9", []wire.Edit{
 			{At: span(7, 9), Text: []byte("c")}, {At: span(1, 3), Text: []byte("a")}, {At: span(4, 6), Text: []byte("b")},

@@ -1,10 +1,10 @@
 // Package wire holds what the dialects share: how frames are read from a provider's stream and written to a client's,
 // what a provider's error means (Fault), and how a body is edited without decoding it (Splice). Each dialect (openai,
-// anthropic, gemini) decodes into llm and encodes from llm, on both sides: hub and spoke, so a new dialect is one package
-// and never a matrix. wire knows no policy, no money and no HTTP server.
+// anthropic, gemini) decodes into llm and encodes from llm, on both sides: hub and spoke, so a new dialect is one
+// package and never a matrix. wire knows no policy, no money and no HTTP server.
 //
-// Invariants: a fault has the same code, words and Upstream status whichever dialect told it, under its HTTP status or in
-// band; no provider's credential is repeated.
+// Invariants: a fault has the same code, words and Upstream status whichever dialect told it, under its HTTP status or
+// in band; no provider's credential is repeated.
 package wire
 
 import "github.com/weirhq/weir/internal/llm"

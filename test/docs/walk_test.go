@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/models/catalog"
 	"github.com/weirhq/weir/internal/server"
@@ -24,10 +26,11 @@ import (
 type quickstart struct {
 	t          *testing.T
 	api, admin string
-	key        string
+	key, token string // of a client, of the control API
 }
 
-func open(t *testing.T) *quickstart {
+// providers serves the example's recorded answers and returns their URL.
+func providers(t *testing.T) string {
 	t.Helper()
 	answers, err := os.Open(filepath.Join(root, "examples", "answers.jsonl"))
 	if err != nil {
@@ -40,16 +43,21 @@ func open(t *testing.T) *quickstart {
 	if err := answers.Close(); err != nil {
 		t.Fatal(err)
 	}
-	providers, err := sim.New(sim.Config{
+	simulated, err := sim.New(sim.Config{
 		Models: scenario.Procurement().Models(catalog.Embedded()), Answers: recorded, Seed: 1, Speed: 1000,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	back := httptest.NewServer(providers)
+	back := httptest.NewServer(simulated)
 	t.Cleanup(back.Close)
+	return back.URL
+}
+
+func open(t *testing.T) *quickstart {
+	t.Helper()
 	dir := t.TempDir()
-	text := strings.ReplaceAll(read(t, "examples/gateway-in-front-of-sim.yaml"), "http://127.0.0.1:9090", back.URL)
+	text := strings.ReplaceAll(read(t, "examples/gateway-in-front-of-sim.yaml"), "http://127.0.0.1:9090", providers(t))
 	for name, content := range map[string]string{"weir.yaml": text, "sim.key": read(t, "examples/sim.key")} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -73,14 +81,22 @@ func open(t *testing.T) *quickstart {
 			t.Error(err)
 		}
 	})
-	return &quickstart{t: t, api: "http://" + s.API(), admin: "http://" + s.Admin(), key: s.FirstKey}
+	token, err := os.ReadFile(filepath.Join(c.Storage.Dir, server.TokenFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &quickstart{
+		t: t, api: "http://" + s.API(), admin: "http://" + s.Admin(), key: s.FirstKey,
+		token: strings.TrimSpace(string(token)),
+	}
 }
 
 // ask sends a question as the README's curl does.
 func (q *quickstart) ask(question string, fields ...string) (*http.Response, string) {
 	q.t.Helper()
 	body := `{"model":"support","messages":[{"role":"user","content":"` + question + `"}]}`
-	r, err := http.NewRequestWithContext(q.t.Context(), "POST", q.api+"/v1/chat/completions", strings.NewReader(body))
+	url := q.api + "/v1/chat/completions"
+	r, err := http.NewRequestWithContext(q.t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		q.t.Fatal(err)
 	}
@@ -90,6 +106,21 @@ func (q *quickstart) ask(question string, fields ...string) (*http.Response, str
 		r.Header.Set(fields[i], fields[i+1])
 	}
 	return q.do(r)
+}
+
+// get reads a path of the admin address.
+func (q *quickstart) get(path string) string {
+	q.t.Helper()
+	r, err := http.NewRequestWithContext(q.t.Context(), http.MethodGet, q.admin+path, http.NoBody)
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+q.token)
+	res, body := q.do(r)
+	if res.StatusCode != http.StatusOK {
+		q.t.Fatalf("%s: %d %s", path, res.StatusCode, body)
+	}
+	return body
 }
 
 func (q *quickstart) do(r *http.Request) (*http.Response, string) {
@@ -119,8 +150,8 @@ func TestTheFirstTenMinutes(t *testing.T) {
 	} {
 		res, body := q.ask(strings.ReplaceAll(pallets, "NN", n))
 		h := res.Header
-		if res.StatusCode != 200 || h.Get("X-Weir-Layer") != want.layer || h.Get("X-Weir-Attempts") != want.attempts ||
-			!strings.Contains(body, want.answer) {
+		if res.StatusCode != http.StatusOK || h.Get("X-Weir-Layer") != want.layer ||
+			h.Get("X-Weir-Attempts") != want.attempts || !strings.Contains(body, want.answer) {
 			t.Errorf("%s pallets: %d %v %s", n, res.StatusCode, h, body)
 		}
 		for _, part := range []string{strings.ReplaceAll(pallets, "NN", n), want.answer, h.Get("X-Weir-Cost-Usd")} {
@@ -135,14 +166,10 @@ func TestTheFirstTenMinutes(t *testing.T) {
 func TestTheMetricsPageHasEveryMetric(t *testing.T) {
 	q := open(t)
 	q.ask(strings.ReplaceAll(pallets, "NN", "17"))
-	if res, body := q.ask("hello", "X-Weir-Data-Class", "secret"); res.StatusCode != 403 {
+	if res, body := q.ask("hello", "X-Weir-Data-Class", "secret"); res.StatusCode != http.StatusForbidden {
 		t.Fatalf("a class that may go nowhere got %d %s", res.StatusCode, body)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), "GET", q.admin+"/metrics", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, scraped := q.do(r)
+	scraped := q.get("/metrics")
 	kinds := map[string]string{}
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (weir_\w+) (\w+)$`).FindAllStringSubmatch(scraped, -1) {
 		kinds[m[1]] = m[2]
@@ -150,7 +177,8 @@ func TestTheMetricsPageHasEveryMetric(t *testing.T) {
 	type row struct{ kind, labels string }
 	rows := map[string]row{}
 	page := read(t, "docs/metrics.md")
-	for _, m := range regexp.MustCompile("(?m)^\\| `(weir_\\w+)` \\| (\\w+) \\| ([^|]*) \\|").FindAllStringSubmatch(page, -1) {
+	documented := regexp.MustCompile("(?m)^\\| `(weir_\\w+)` \\| (\\w+) \\| ([^|]*) \\|")
+	for _, m := range documented.FindAllStringSubmatch(page, -1) {
 		rows[m[1]] = row{m[2], strings.TrimSpace(m[3])}
 	}
 	for name, kind := range kinds {
@@ -177,4 +205,23 @@ func labels(scraped, name string) string {
 		}
 	}
 	return strings.Join(slices.Sorted(maps.Keys(seen)), ", ")
+}
+
+// TestTheOperationsPageHasEveryControlPath reads the control API's own description.
+func TestTheOperationsPageHasEveryControlPath(t *testing.T) {
+	var api struct {
+		Paths map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(open(t).get("/api/v1/openapi.json")), &api); err != nil {
+		t.Fatal(err)
+	}
+	if len(api.Paths) < 5 {
+		t.Fatalf("the control API describes only %d paths", len(api.Paths))
+	}
+	page := read(t, "docs/operations.md")
+	for path := range api.Paths {
+		if !strings.Contains(page, "`"+path+"`") {
+			t.Errorf("docs/operations.md does not name %s", path)
+		}
+	}
 }

@@ -70,11 +70,11 @@ type Stats struct {
 const WholeFactor = 5
 
 // forWire is the endpoint with the timeouts that fit a wire.
-func (e *endpoint) forWire(w call.Wire) *endpoint {
+func (ep *endpoint) forWire(w call.Wire) *endpoint {
 	if w.Stream {
-		return e
+		return ep
 	}
-	return e.patient
+	return ep.patient
 }
 
 // endpoint is an Endpoint checked, with defaults filled in and its URL taken apart. Never changed once made.

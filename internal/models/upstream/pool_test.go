@@ -206,56 +206,50 @@ func TestCallDeadline(t *testing.T) {
 	}
 }
 
-func TestWaitingForAConnection(t *testing.T) {
-	answer := func(_ int, c net.Conn, r *bufio.Reader) {
-		for {
-			if _, _, ok := takeRequest(r); !ok {
-				return
-			}
-			_, _ = io.WriteString(c, okHead+length("{}"))
+// lone is an endpoint with one connection.
+var lone = Endpoint{MaxConns: 1, Connect: 4 * time.Second}
+
+func TestNoConnectionComesFree(t *testing.T) {
+	inBubble(t, "lean", lone, piped(answering(okHead+length("{}"), true)), func(t *testing.T, s sender) {
+		r, err := s.Send(context.Background(), flash, wire("{}"))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	held := Endpoint{MaxConns: 1, Connect: 4 * time.Second}
-	t.Run("none comes free", func(t *testing.T) {
-		inBubble(t, "lean", held, piped(answer), func(t *testing.T, s sender) {
-			r, err := s.Send(context.Background(), flash, wire("{}"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			start := time.Now()
-			_, _, err = ask(s, "{}")
-			wantError(t, err, llm.CodeOverload, "all 1 connections to provider google are busy")
-			if took := time.Since(start); took != 4*time.Second {
-				t.Errorf("waited %s, want 4s", took)
-			}
-			_ = r.Body.Close()
-			if _, _, err := ask(s, "{}"); err != nil {
-				t.Errorf("after the connection came free: %v", err)
-			}
-		})
+		start := time.Now()
+		_, _, err = ask(s, "{}")
+		wantError(t, err, llm.CodeOverload, "all 1 connections to provider google are busy")
+		if took := time.Since(start); took != 4*time.Second {
+			t.Errorf("waited %s, want 4s", took)
+		}
+		_ = r.Body.Close()
+		if _, _, err := ask(s, "{}"); err != nil {
+			t.Errorf("after the connection came free: %v", err)
+		}
 	})
+}
+
+func TestConnectionComesFree(t *testing.T) {
+	answer := answering(okHead+length("{}"), true)
+	broken := func(n int, c net.Conn, r *bufio.Reader) {
+		if n > 1 {
+			answer(n, c, r)
+			return
+		}
+		_, _, _ = takeRequest(r)
+		_, _ = io.WriteString(c, okHead+"Content-Length: 9\r\n\r\n{}")
+		_, _ = r.ReadByte()
+	}
 	for _, tt := range []struct {
-		name string
-		free func(r io.ReadCloser)
-		want uint64 // dials
+		name   string
+		script func(int, net.Conn, *bufio.Reader)
+		free   func(r io.ReadCloser)
+		dials  uint64
 	}{
-		{"handed over", func(r io.ReadCloser) { _, _ = io.ReadAll(r) }, 1},
-		{"broken: its place", func(r io.ReadCloser) { _ = r.Close() }, 2},
+		{"handed over", answer, func(r io.ReadCloser) { _, _ = io.ReadAll(r) }, 1},
+		{"broken: its place", broken, func(r io.ReadCloser) { _ = r.Close() }, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			script := answer
-			if tt.want == 2 {
-				script = func(n int, c net.Conn, r *bufio.Reader) {
-					if n > 1 {
-						answer(n, c, r)
-						return
-					}
-					_, _, _ = takeRequest(r)
-					_, _ = io.WriteString(c, okHead+"Content-Length: 9\r\n\r\n{}")
-					_, _ = r.ReadByte()
-				}
-			}
-			inBubble(t, "lean", held, piped(script), func(t *testing.T, s sender) {
+			inBubble(t, "lean", lone, piped(tt.script), func(t *testing.T, s sender) {
 				r, err := s.Send(context.Background(), flash, wire("{}"))
 				if err != nil {
 					t.Fatal(err)
@@ -265,40 +259,34 @@ func TestWaitingForAConnection(t *testing.T) {
 					t.Error(err)
 				}
 				st := s.Stats()
-				if st.Dials.Load() != tt.want || st.Open.Load() != 1 || st.Idle.Load() != 1 {
-					t.Errorf("dials %d, open %d, idle %d; want %d, 1, 1", st.Dials.Load(), st.Open.Load(), st.Idle.Load(), tt.want)
+				if st.Dials.Load() != tt.dials || st.Open.Load() != 1 || st.Idle.Load() != 1 {
+					t.Errorf("dials %d, open %d, idle %d; want %d, 1, 1", st.Dials.Load(), st.Open.Load(), st.Idle.Load(), tt.dials)
 				}
 			})
 		})
 	}
-	t.Run("caller goes while waiting", func(t *testing.T) {
-		inBubble(t, "lean", held, piped(answer), func(t *testing.T, s sender) {
-			r, err := s.Send(context.Background(), flash, wire("{}"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithCancel(context.Background())
-			time.AfterFunc(time.Second, cancel)
-			if _, err := s.Send(ctx, flash, wire("{}")); !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v, want a cancellation", err)
-			}
-			_, _ = io.ReadAll(r.Body)
-			if _, _, err := ask(s, "{}"); err != nil {
-				t.Errorf("afterwards: %v", err)
-			}
-		})
+}
+
+func TestCallerGoesWhileWaitingForAConnection(t *testing.T) {
+	inBubble(t, "lean", lone, piped(answering(okHead+length("{}"), true)), func(t *testing.T, s sender) {
+		r, err := s.Send(context.Background(), flash, wire("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(time.Second, cancel)
+		if _, err := s.Send(ctx, flash, wire("{}")); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want a cancellation", err)
+		}
+		_, _ = io.ReadAll(r.Body)
+		if _, _, err := ask(s, "{}"); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
 	})
 }
 
 func TestIdleConnectionsGo(t *testing.T) {
-	answer := func(_ int, c net.Conn, r *bufio.Reader) {
-		for {
-			if _, _, ok := takeRequest(r); !ok {
-				return
-			}
-			_, _ = io.WriteString(c, okHead+length("{}"))
-		}
-	}
+	answer := answering(okHead+length("{}"), true)
 	inBubble(t, "lean", Endpoint{}, piped(answer), func(t *testing.T, s sender) {
 		a, err := s.Send(context.Background(), flash, wire("{}"))
 		if err != nil {

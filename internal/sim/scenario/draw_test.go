@@ -44,11 +44,11 @@ func TestConstantsAreWhatTheFileSays(t *testing.T) {
 }
 
 func TestBadScenarios(t *testing.T) {
-	change := func(old, new string) []byte {
-		if !strings.Contains(string(procurement), old) {
-			t.Fatalf("procurement.yaml lacks %q", old)
+	change := func(from, to string) []byte {
+		if !strings.Contains(string(procurement), from) {
+			t.Fatalf("procurement.yaml lacks %q", from)
 		}
-		return []byte(strings.Replace(string(procurement), old, new, 1))
+		return []byte(strings.Replace(string(procurement), from, to, 1))
 	}
 	for name, tc := range map[string]struct {
 		file []byte
@@ -78,7 +78,7 @@ func TestBadScenarios(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	f.Add([]byte(procurement))
+	f.Add(procurement)
 	f.Add([]byte("profiles: {mixed: {kinds: [{name: any, share: 1.00}]}}"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		s, err := Load(file)

@@ -55,7 +55,7 @@ func TestDayOverTheWire(t *testing.T) {
 	d, _ := s.Day("mixed", Seed)
 	right := 0
 	for _, it := range its {
-		req, _ := http.NewRequest("POST", srv.URL+"/gemini/v1beta/models/gemini-2.5-flash-lite:generateContent",
+		req, _ := http.NewRequest(http.MethodPost, srv.URL+"/gemini/v1beta/models/gemini-2.5-flash-lite:generateContent",
 			strings.NewReader(geminiBody(it)))
 		req.Header.Set("X-Goog-Api-Key", "any")
 		res, err := srv.Client().Do(req)
@@ -72,7 +72,7 @@ func TestDayOverTheWire(t *testing.T) {
 			}
 			UsageMetadata struct{ PromptTokenCount int }
 		}
-		if err := json.Unmarshal(body, &got, json.MatchCaseInsensitiveNames(true)); err != nil || res.StatusCode != 200 {
+		if err := json.Unmarshal(body, &got, json.MatchCaseInsensitiveNames(true)); err != nil || res.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %d %s", it.Ref, res.StatusCode, body)
 		}
 		if n := got.UsageMetadata.PromptTokenCount; n != it.Prompt()+1 { // one for the conversation's frame
@@ -111,7 +111,7 @@ func BenchmarkServeMixed(b *testing.B) {
 		bodies[i] = geminiBody(it)
 	}
 	for i := 0; b.Loop(); i++ {
-		req := httptest.NewRequest("POST", "/gemini/v1beta/models/gemini-flash-lite:streamGenerateContent?alt=sse",
+		req := httptest.NewRequest(http.MethodPost, "/gemini/v1beta/models/gemini-flash-lite:streamGenerateContent?alt=sse",
 			strings.NewReader(bodies[i%len(bodies)]))
 		req.Header.Set("X-Goog-Api-Key", "any")
 		provider.ServeHTTP(httptest.NewRecorder(), req)

@@ -48,11 +48,11 @@ func parseLines(lines []money.Line, b []byte) ([]money.Line, error) {
 		}
 		var v [3]int64
 		for i := range v {
-			n := 0
-			if v[i], n = binary.Varint(b); n <= 0 {
+			value, n := binary.Varint(b)
+			if n <= 0 {
 				return nil, errLines
 			}
-			b = b[n:]
+			v[i], b = value, b[n:]
 		}
 		l.Units, l.Rate, l.Amount = v[0], money.Pico(v[1]), money.Nano(v[2])
 		lines = append(lines, l)

@@ -274,7 +274,8 @@ func tools(in []toolDef) ([]llm.Tool, error) {
 	var out []llm.Tool
 	for i := range in {
 		if in[i].Type != "" && in[i].Type != "custom" {
-			return nil, unfit(fmt.Sprintf("tools[%d]", i), "a tool of type "+wire.Bounded(in[i].Type, 64)+" cannot be translated")
+			what := "a tool of type " + wire.Bounded(in[i].Type, 64)
+			return nil, unfit(fmt.Sprintf("tools[%d]", i), what+" cannot be translated")
 		}
 		out = append(out, llm.Tool{
 			Name: in[i].Name, Description: in[i].Description, Schema: in[i].Schema, Strict: in[i].Strict,

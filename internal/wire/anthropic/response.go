@@ -1,6 +1,8 @@
 package anthropic
 
 import (
+	"errors"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/weirhq/weir/internal/llm"
@@ -82,7 +84,7 @@ func (m *message) read(body []byte, each func(*block)) error {
 		return failure(m.fault)
 	}
 	if !m.answered {
-		return wire.Unreadable("an answer", &llm.Error{Code: llm.CodeInvalid, Message: "it has no content", Param: "content"})
+		return wire.Unreadable("an answer", errors.New("it has no content"))
 	}
 	return nil
 }

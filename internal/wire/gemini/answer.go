@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/weirhq/weir/internal/llm"
@@ -231,7 +232,7 @@ func (a *answer) read(body []byte) error {
 		return a.failure
 	}
 	if len(a.candidates) == 0 && a.blocked.Len() == 0 && !a.usage.told {
-		return wire.Unreadable("an answer", &llm.Error{Code: llm.CodeInvalid, Message: "it has no candidates", Param: "candidates"})
+		return wire.Unreadable("an answer", errors.New("it has no candidates"))
 	}
 	return nil
 }

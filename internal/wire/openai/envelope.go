@@ -360,14 +360,13 @@ func (s *scanner) calls() {
 	}
 }
 
-// function reads a called function; its arguments are text, also where a caller sends them as an object.
+// function reads a called function: name and arguments are text, also where a caller sends these as an object.
 func (s *scanner) function() {
 	s.Object(nameKeys)
 	for s.Next() {
-		switch {
-		case s.Key() == "arguments" && s.Kind() == scan.String:
+		if s.Key() == "arguments" && s.Kind() == scan.String {
 			s.text(s.String())
-		case s.Key() != "name":
+		} else {
 			s.collect("")
 		}
 	}

@@ -50,7 +50,7 @@ func TestScanTellsWhatRoutingNeeds(t *testing.T) {
  {"type":"text","text":"more"}]}]}`
 	env := mustScan(t, body)
 	if got := texts(body, env); !cmp.Equal(got, []string{
-		"|note", "|Be brief.", `user|esc:a "b"`, `assistant|esc:{"x":1}`, "|42", "user|see?", "user|more",
+		"|note", "|Be brief.", `user|esc:a "b"`, "assistant|f", `assistant|esc:{"x":1}`, "|42", "user|see?", "user|more",
 	}) {
 		t.Errorf("texts %q", got)
 	}

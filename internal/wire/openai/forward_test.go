@@ -102,7 +102,8 @@ func TestForwardSaysTheCapInTheTargetsWord(t *testing.T) {
 		body := strings.Replace(tc.body, "[]", `[{"role":"user","content":"max_tokens"}]`, 1)
 		o := call.Order{MaxOut: 100, Target: call.Target{OutputKey: tc.key}}
 		w, err := Back{}.Forward(&call.Raw{Body: []byte(body), Envelope: mustScan(t, body)}, o)
-		if got := string(bytes.Join(w.Body, nil)); err != nil || !strings.Contains(got, tc.want) || strings.Count(got, `_tokens"`) != 2 {
+		got := string(bytes.Join(w.Body, nil))
+		if err != nil || !strings.Contains(got, tc.want) || strings.Count(got, `_tokens"`) != 2 {
 			t.Errorf("%s for %q: %s, %v", body, tc.key, got, err)
 		}
 	}
