@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ran is a program of the project that was run to its end.
@@ -34,17 +36,25 @@ func run(s *Settings, env []string, args ...string) (ran, error) {
 	return ran{out, c.ProcessState.ExitCode(), c.ProcessState.UserTime() + c.ProcessState.SystemTime()}, nil
 }
 
-// told finds the bars that a program printed: one JSON object a line, after whatever a test puts before it.
+// told finds the bars that a program printed: one JSON object a line, after whatever a test puts before it. Figures beside
+// a bar become its detail.
 func told(out []byte) (bars []Bar) {
 	for line := range bytes.Lines(out) {
 		i := bytes.Index(line, []byte(`{"name":`))
 		if i < 0 {
 			continue
 		}
-		var b Bar
-		if json.Unmarshal(bytes.TrimSpace(line[i:]), &b) == nil && b.Bar != "" {
-			bars = append(bars, b)
+		var b struct {
+			Bar
+			Figures jsontext.Value `json:"figures"`
 		}
+		if json.Unmarshal(bytes.TrimSpace(line[i:]), &b) != nil || b.Bar.Bar == "" {
+			continue
+		}
+		if b.Detail == nil && b.Figures != nil {
+			b.Detail = b.Figures
+		}
+		bars = append(bars, b.Bar)
 	}
 	return bars
 }
@@ -100,12 +110,17 @@ func crashed(s *Settings, kills, images string) ([]Bar, error) {
 	if s.Short {
 		kills, images = "3", "10"
 	}
+	dir, err := s.Lab.Folder()
+	if err != nil {
+		return nil, err
+	}
+	result := filepath.Join(dir, "bars.jsonl") // test/crash adds its bar to it
 	for _, pkg := range crashTests {
 		if err := exists(s, pkg[2:]); errors.Is(err, ErrAbsent) {
 			bars = append(bars, Bar{Name: "crash: " + pkg, Bar: "measured", Detail: err.Error()})
 			continue
 		}
-		env := []string{"WEIR_KILLS=" + kills, "WEIR_IMAGES=" + images}
+		env := []string{"WEIR_KILLS=" + kills, "WEIR_IMAGES=" + images, "WEIR_RESULT=" + result}
 		r, err := run(s, env, "go", "test", "-count=1", "-v", "-timeout", "120m", "-run", crashRun, pkg)
 		if err != nil {
 			return bars, err
@@ -117,7 +132,11 @@ func crashed(s *Settings, kills, images string) ([]Bar, error) {
 		}
 		bars = append(bars, found...)
 	}
-	return bars, nil
+	out, err := os.ReadFile(result)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return bars, err
+	}
+	return append(bars, told(out)...), nil
 }
 
 // fuzz runs every fuzz target of the project, for 10 CPU-minutes or more.

@@ -71,6 +71,7 @@ type Facts struct {
 	Dialect llm.Dialect
 	Needs   llm.Needs
 	Start   time.Time
+	Budget  string // the node that the call counts against; "" = none
 }
 
 // Hosting says where a deployment runs.
@@ -87,6 +88,7 @@ const (
 type Target struct {
 	Deployment string
 	Provider   string
+	Endpoint   string // of the provider, as the call's configuration had it
 	Dialect    llm.Dialect
 	WireID     string // the provider's name for the model
 	OutputKey  string // OpenAI dialect: the member that caps output, max_tokens or max_completion_tokens
@@ -108,6 +110,7 @@ const (
 	Escalate Purpose = "escalate"
 	Compress Purpose = "compress"
 	Probe    Purpose = "probe"
+	Delivery Purpose = "delivery" // nothing is sent: an answer that was refused before goes to the caller after all
 )
 
 // Order asks for one attempt.
@@ -118,6 +121,7 @@ type Order struct {
 	Prompt  int  // tokens of the payload, estimated from above by the dispatcher: what is held for input
 	MaxOut  int  // tokens; the ceiling that is held and, where the caller gave none, sent
 	Stream  bool // ask the provider for a stream
+	Held    bool // nothing of the answer reaches the caller before its verdict
 	Judge   bool // the answer will be judged or translated: every frame is decoded, and the last Delta carries Final
 	N       int  // answers asked for, >= 1
 	// Notes is compact JSON of what led to this attempt: skipped deployments, the brief, what the answer before failed by.
@@ -131,6 +135,8 @@ type Dispatcher interface {
 	// Allowed keeps the targets that policy permits for these facts, in order.
 	Allowed(Facts, Purpose, []Target) []Target
 	Open(context.Context, Facts, Order) (Exchange, error)
+	// Deliver books that the caller gets a closed attempt's answer after all, and why.
+	Deliver(a Attempt, why string)
 }
 
 // Exchange is one attempt under way. Not safe for concurrent use. Close must always be called.

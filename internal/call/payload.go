@@ -20,6 +20,7 @@ type Raw struct {
 	Envelope llm.Envelope
 	Forward  []Field // caller's headers that go upstream unchanged on the same dialect (anthropic-beta, ...)
 
+	noted   bool
 	decode  func([]byte) (*llm.Request, error)
 	decoded *llm.Request
 }
@@ -42,21 +43,22 @@ func (r *Raw) Request() (*llm.Request, error) {
 }
 
 // Noted returns the request with a note appended to the last user turn's text, spliced into the caller's bytes; without
-// such a text it returns r itself. The spans of the copy fit its bytes.
+// such a text it returns r itself. The spans of the copy fit its bytes. Bytes of the note that are no UTF-8 become the
+// replacement character.
 func (r *Raw) Noted(note string) *Raw {
 	at := r.Envelope.LastUser.End
 	if !r.Envelope.LastUser.Present() {
 		return r
 	}
-	quoted, err := jsontext.AppendQuote(nil, note)
-	if err != nil {
-		return r
-	}
+	quoted, _ := jsontext.AppendQuote(nil, note) // its one error tells of bad UTF-8, which it has replaced
 	insert := quoted[1 : len(quoted)-1]
 	body := make([]byte, 0, len(r.Body)+len(insert))
 	body = append(append(append(body, r.Body[:at]...), insert...), r.Body[at:]...)
-	return &Raw{Body: body, Envelope: r.Envelope.Shifted(at, len(insert)), Forward: r.Forward, decode: r.decode}
+	return &Raw{Body: body, Envelope: r.Envelope.Shifted(at, len(insert)), Forward: r.Forward, noted: true, decode: r.decode}
 }
+
+// HasNote reports whether the request holds more than the caller sent.
+func (r *Raw) HasNote() bool { return r.noted }
 
 func (*Raw) payload() {}
 

@@ -47,7 +47,10 @@ func (a *app) runCall(ctx context.Context, arg, dir string) error {
 		return err
 	}
 	if len(attempts) == 0 {
-		return &hinted{fmt.Errorf("the ledger has no call %s", arg), "the id is the x-request-id of an answer; the access log has them all"}
+		return &hinted{
+			fmt.Errorf("the ledger has no call %s", arg),
+			"the id is the x-request-id of an answer; the access log of weir serve has them all",
+		}
 	}
 	c := report.CallOf(attempts)
 	if a.json {
@@ -77,9 +80,9 @@ func printCall(w io.Writer, c report.Call) {
 	if c.Answered {
 		state = fmt.Sprintf("answered; accepted after %.1f ms", c.Clocks.Accepted)
 	}
-	fmt.Fprintf(w, "\n%s; cost $%s", state, c.Cost)
+	fmt.Fprintf(w, "\n%s; cost %s", state, usd(c.Cost))
 	if c.Frontier != "" {
-		fmt.Fprintf(w, "; the frontier alone would have cost $%s", c.Frontier)
+		fmt.Fprintf(w, "; the frontier alone would have cost %s", usd(c.Frontier))
 	}
 	fmt.Fprintln(w)
 }
@@ -121,9 +124,9 @@ func printAttempt(w io.Writer, x report.Attempt) {
 	}
 	fmt.Fprintf(w, "   clocks    sent %.1f ms, provider's first %.1f, client's first %.1f, accepted %.1f, end %.1f\n",
 		x.Clocks.Sent, x.Clocks.Provider, x.Clocks.FirstByte, x.Clocks.Accepted, x.Clocks.End)
-	fmt.Fprintf(w, "   cost      $%s %s (held $%s)", x.Cost, x.Settlement, x.Held)
+	fmt.Fprintf(w, "   cost      %s %s (held %s)", usd(x.Cost), x.Settlement, usd(x.Held))
 	for _, l := range x.Lines {
-		fmt.Fprintf(w, "; %d %s at $%s/1M", l.Units, l.Meter, l.Rate)
+		fmt.Fprintf(w, "; %d %s at %s/1M", l.Units, l.Meter, usd(l.Rate))
 	}
 	fmt.Fprintf(w, "\n   price     %s   served as %s\n", x.PriceRow, x.Served)
 }

@@ -1,5 +1,5 @@
-// Package cli is the command line: one file a command. A command reads flags, calls a room, prints; figures also come as
-// JSON with --json. Errors are printed as "weir: error: ..." and "weir: hint: ..." on standard error.
+// Package cli is the command line: one file a command. A command reads flags, calls a room, prints; figures also come
+// as JSON with --json. Errors are printed as "weir: error: ..." and "weir: hint: ..." on standard error.
 package cli
 
 import (
@@ -9,12 +9,14 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/finops/money"
 	"github.com/weirhq/weir/internal/llm"
 )
 
@@ -49,15 +51,15 @@ func Run(ctx context.Context, p Process) int {
 	root.SetIn(p.In)
 	root.SetOut(p.Out)
 	root.SetErr(p.Err)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
-	return a.fail(err)
+	return a.fail(c, err)
 }
 
 func (a *app) root() *cobra.Command {
-	root := &cobra.Command{
+	root := group(&cobra.Command{
 		Use:   "weir",
 		Short: "One binary between your applications and every model you pay for",
 		Long: `Weir routes each call to the cheapest model that is allowed and good enough, measures and accounts for
@@ -68,22 +70,45 @@ Exit codes: 0 done; 1 not done; 2 wrong flags or arguments; 3 the configuration 
   weir init && weir serve       put Weir in front of the providers whose keys you have
   weir usage --by model         what was spent, on what`,
 		SilenceErrors: true, SilenceUsage: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
-	}
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // ours, which has examples
+	}, a.serve(), a.check(), a.init(), a.demo(), a.sim(), a.call(), a.usage(), a.key(), a.version(), a.completion())
+	root.SetHelpCommand(a.help())
+	// A group runs only to refuse what it does not know; its usage line would say that it does something by itself.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}",
+		"{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	root.PersistentFlags().StringVarP(&a.file, "config", "c", "weir.yaml", "configuration file")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err: err, command: c.CommandPath()}
 	})
-	root.AddCommand(
-		a.serve(), a.check(), a.init(), a.demo(), a.sim(), a.call(), a.usage(), a.key(), a.version(),
-	)
 	return root
+}
+
+// group makes a command of subcommands. Alone it prints its help; a subcommand that it does not have is an error.
+func group(c *cobra.Command, subs ...*cobra.Command) *cobra.Command {
+	c.AddCommand(subs...)
+	c.SuggestionsMinimumDistance = 2
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return unknownCommand(c, args[0])
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	return c
+}
+
+func unknownCommand(in *cobra.Command, name string) error {
+	err := fmt.Errorf("%s has no command %q", in.CommandPath(), name)
+	if like := in.SuggestionsFor(name); len(like) > 0 {
+		err = fmt.Errorf("%w; did you mean %s %s?", err, in.CommandPath(), like[0])
+	}
+	return &usageError{err, in.CommandPath()}
 }
 
 // usageError is a command line that cannot be carried out.
 type usageError struct {
 	err     error
-	command string
+	command string // whose help explains it
 }
 
 func (e *usageError) Error() string { return e.err.Error() }
@@ -98,8 +123,8 @@ type hinted struct {
 func (e *hinted) Error() string { return e.err.Error() }
 func (e *hinted) Unwrap() error { return e.err }
 
-// fail prints an error and its hint and returns the exit code.
-func (a *app) fail(err error) int {
+// fail prints what a command failed with, and what to do next, and returns the exit code.
+func (a *app) fail(c *cobra.Command, err error) int {
 	var (
 		usage    *usageError
 		hint     *hinted
@@ -109,20 +134,35 @@ func (a *app) fail(err error) int {
 	switch {
 	case errors.As(err, &problems):
 		fmt.Fprintln(a.Err, problems.Error())
-		fmt.Fprintf(a.Err, "weir: error: %d problems in %s\n", len(problems.Problems), a.file)
-		fmt.Fprintln(a.Err, "weir: hint: weir check --schema prints what the file may hold; docs/configuration.md explains it")
+		a.tell(fmt.Sprintf("%s in %s", count(len(problems.Problems), "problem"), a.file),
+			"weir check --schema prints what the file may hold; docs/configuration.md explains it")
 		return exitConfig
 	case errors.As(err, &usage):
-		fmt.Fprintf(a.Err, "weir: error: %s\nweir: hint: see %s --help\n", err, usage.command)
+		a.tell(err.Error(), "see "+usage.command+" --help")
 		return exitUsage
 	case errors.As(err, &hint):
-		fmt.Fprintf(a.Err, "weir: error: %s\nweir: hint: %s\n", err, hint.hint)
+		a.tell(err.Error(), hint.hint)
 	case errors.As(err, &typed) && typed.Hint != "":
-		fmt.Fprintf(a.Err, "weir: error: %s\nweir: hint: %s\n", typed.Message, typed.Hint)
+		a.tell(typed.Message, typed.Hint)
+		if cause := typed.Unwrap(); cause != nil && !strings.Contains(typed.Message, cause.Error()) {
+			fmt.Fprintf(a.Err, "weir: cause: %s\n", cause)
+		}
 	default:
-		fmt.Fprintf(a.Err, "weir: error: %s\n", err)
+		a.tell(err.Error(), c.CommandPath()+" --help says what it needs")
 	}
 	return exitError
+}
+
+func (a *app) tell(what, next string) {
+	fmt.Fprintf(a.Err, "weir: error: %s\nweir: hint: %s\n", what, next)
+}
+
+// count says how many there are of something: 1 problem, 2 problems.
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // load reads the configuration file.
@@ -153,7 +193,20 @@ func exact(n int, what string) cobra.PositionalArgs {
 	}
 }
 
-// print writes a value as JSON.
+// usd shows an exact decimal amount as people read it: "-1250.5" = "-$1,250.50".
+func usd(decimal string) string {
+	plain, negative := strings.CutPrefix(decimal, "-")
+	n, err := money.ParseUSD(plain)
+	if err != nil {
+		return "$" + decimal
+	}
+	if negative {
+		n = -n
+	}
+	return n.String()
+}
+
+// printJSON writes a value as JSON.
 func (a *app) printJSON(v any) error {
 	b, err := json.Marshal(v, jsontext.WithIndent("  "))
 	if err != nil {

@@ -21,30 +21,45 @@ in mode: observe, where the model that was asked for answers, so putting Weir in
 		Example: `  OPENAI_API_KEY=... weir init
   weir init --config /etc/weir/weir.yaml`,
 		Args: exact(0, "no arguments"),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			text, err := config.Init(a.Env, time.Now())
 			if err != nil {
 				return err
 			}
-			flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-			if force {
-				flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+			if err := a.write(text, force); err != nil {
+				return err
 			}
-			f, err := os.OpenFile(a.file, flags, 0o644)
-			if errors.Is(err, os.ErrExist) {
-				return &hinted{fmt.Errorf("%s exists", a.file), "weir check says what it does; --force writes over it"}
+			with := ""
+			if cmd.Flags().Changed("config") {
+				with = " --config " + a.file
 			}
-			if err != nil {
-				return fmt.Errorf("write the configuration: %w", err)
-			}
-			_, err = f.Write(text)
-			if err := errors.Join(err, f.Close()); err != nil {
-				return fmt.Errorf("write the configuration: %w", err)
-			}
-			_, err = fmt.Fprintf(a.Out, "wrote %s; next: weir check --probe, then weir serve\n", a.file)
+			_, err = fmt.Fprintf(a.Out, "wrote %s; next: weir check --probe%s, then weir serve%s\n", a.file, with, with)
 			return err
 		},
 	}
 	c.Flags().BoolVar(&force, "force", false, "write over an existing file")
 	return c
+}
+
+// write makes the configuration file; an existing one stays unless force is given.
+func (a *app) write(text []byte, force bool) error {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(a.file, flags, 0o644)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return &hinted{fmt.Errorf("%s exists", a.file), "weir check says what it does; weir init --force writes over it"}
+	case err != nil:
+		return &hinted{
+			fmt.Errorf("write the configuration: %w", err),
+			"weir init --config PATH writes it elsewhere; the folder must exist",
+		}
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	return nil
 }

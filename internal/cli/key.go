@@ -19,17 +19,15 @@ import (
 )
 
 func (a *app) key() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "key",
 		Short: "Create, list and revoke the keys that clients call with",
 		Long: `Keys live in the storage folder; a running server takes new ones and drops revoked ones within a second.
 A key's secret is shown once, when it is created.`,
 		Example: `  weir key create --name ap-agent --team finance --use-case invoice-status
   weir key list --json
-  weir key revoke K7D2Q5XH3MBA`,
-	}
-	c.AddCommand(a.keyCreate(), a.keyList(), a.keyRevoke())
-	return c
+  weir key revoke k7d2q5xh3mba`,
+	}, a.keyCreate(), a.keyList(), a.keyRevoke())
 }
 
 // keyring opens the keys of the configured storage folder.
@@ -60,7 +58,8 @@ func (a *app) keyCreate() *cobra.Command {
 	var k identity.Key
 	c := &cobra.Command{
 		Use: "create", Short: "Create a key and print its secret once", Args: exact(0, "no arguments"),
-		Example: `  weir key create --name ap-agent --team finance --use-case invoice-status --route procurement --floor internal`,
+		Example: `  weir key create --name ap-agent --team finance --use-case invoice-status
+  weir key create --name audit --route procurement --floor internal --json`,
 		RunE: func(*cobra.Command, []string) (err error) {
 			ring, conf, closeDB, err := a.keyring()
 			if err != nil {
@@ -107,7 +106,8 @@ type keyRow struct {
 
 func (a *app) keyList() *cobra.Command {
 	c := &cobra.Command{
-		Use: "list", Short: "List the keys, without secrets", Example: "  weir key list --json", Args: exact(0, "no arguments"),
+		Use: "list", Short: "List the keys, without secrets", Example: "  weir key list --json",
+		Args: exact(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) (err error) {
 			ring, _, closeDB, err := a.keyring()
 			if err != nil {
@@ -117,7 +117,9 @@ func (a *app) keyList() *cobra.Command {
 			keys := ring.List()
 			rows := make([]keyRow, 0, len(keys))
 			for _, k := range keys {
-				row := keyRow{ID: k.ID, Name: k.Name, Team: k.Team, UseCase: k.UseCase, Routes: k.Routes, Floor: k.Floor, Created: k.Created}
+				row := keyRow{
+					ID: k.ID, Name: k.Name, Team: k.Team, UseCase: k.UseCase, Routes: k.Routes, Floor: k.Floor, Created: k.Created,
+				}
 				if !k.Revoked.IsZero() {
 					row.Revoked = &k.Revoked
 				}
@@ -145,8 +147,9 @@ func (a *app) keyList() *cobra.Command {
 
 func (a *app) keyRevoke() *cobra.Command {
 	return &cobra.Command{
-		Use: "revoke ID", Short: "Revoke a key; calls with it stop within a second", Args: exact(1, "the id of a key (weir key list)"),
-		Example: "  weir key revoke K7D2Q5XH3MBA",
+		Use: "revoke ID", Short: "Revoke a key; calls with it stop within a second",
+		Args:    exact(1, "the id of a key (weir key list)"),
+		Example: "  weir key revoke k7d2q5xh3mba",
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			ring, _, closeDB, err := a.keyring()
 			if err != nil {

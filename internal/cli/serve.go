@@ -70,13 +70,18 @@ func (a *app) runServe(ctx context.Context, api, admin string, quiet bool) error
 	tune()
 	logs, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	lines := telemetry.NewLines(logs, a.Out)
-	defer lines.Flush()
+	access, errs := telemetry.NewLines(logs, a.Out), telemetry.NewLines(logs, a.Err)
+	defer func() {
+		stop()
+		access.Wait()
+		errs.Wait()
+	}()
 	opt := server.Options{
-		Config: c, Version: versionString(), Log: telemetry.Logger(a.Err, slog.LevelInfo),
+		Config: c, Version: versionString(), Log: telemetry.Logger(errs, slog.LevelInfo),
+		DroppedLines: func() uint64 { return access.Dropped() + errs.Dropped() },
 	}
 	if !quiet {
-		opt.Access = telemetry.Logger(lines, slog.LevelInfo)
+		opt.Access = telemetry.Logger(access, slog.LevelInfo)
 	}
 	s, err := server.New(opt)
 	if err != nil {
@@ -89,7 +94,8 @@ func (a *app) runServe(ctx context.Context, api, admin string, quiet bool) error
 	return s.Serve(ctx)
 }
 
-// tune sets what the runtime cannot know. A blocking sync of the ledger would keep a lone processor from everything else.
+// tune sets what the runtime cannot know. A blocking sync of the ledger would keep a lone processor from everything
+// else.
 func tune() {
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	if os.Getenv("GOGC") == "" {

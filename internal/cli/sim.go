@@ -30,8 +30,8 @@ func (a *app) sim() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sim",
 		Short: "Simulated OpenAI, Anthropic and Gemini on their exact dialects",
-		Long: `Serves simulated providers: /openai/v1, /anthropic/v1 and /gemini/v1beta, streamed and not, with usage, latency and
-errors of their own. Any key that is not empty is taken. By default the models are the catalogue's and answer as the
+		Long: `Serves simulated providers: /openai/v1, /anthropic/v1 and /gemini/v1beta, streamed and not, with usage,
+latency and errors of their own. Any key that is not empty is taken. By default the models are the catalogue's and answer as the
 procurement scenario says; a question that is not the scenario's is echoed. --answers serves recorded answers from a
 JSONL file instead: one {"model", "prompt", "answer"} a line, by the last user turn.
 
@@ -53,6 +53,9 @@ Faults: the request header x-sim-fault, or with --markers the text [[sim:FAULT]]
 }
 
 func (a *app) runSim(ctx context.Context, o simFlags) error {
+	if o.speed < 1 {
+		return &usageError{fmt.Errorf("--speed %d: choose 1 or more", o.speed), "weir sim"}
+	}
 	s, err := o.build()
 	if err != nil {
 		return err
@@ -88,14 +91,9 @@ func (o simFlags) build() (*sim.Sim, error) {
 		Answers: scenario.Agent{Scenario: day, Seed: o.seed, Catalog: c},
 	}
 	if o.answers != "" {
-		f, err := os.Open(o.answers)
+		recorded, err := recordedIn(o.answers)
 		if err != nil {
-			return nil, fmt.Errorf("read the recorded answers: %w", err)
-		}
-		defer func() { _ = f.Close() }() // only read
-		recorded, err := sim.ReadRecorded(f)
-		if err != nil {
-			return nil, fmt.Errorf("read the recorded answers in %s: %w", o.answers, err)
+			return nil, &hinted{err, `a line is {"model", "prompt", "answer"}, each a string; see weir sim --help`}
 		}
 		conf.Answers = recorded
 		for _, name := range recorded.Names() {
@@ -105,4 +103,18 @@ func (o simFlags) build() (*sim.Sim, error) {
 		}
 	}
 	return sim.New(conf)
+}
+
+// recordedIn reads a file of recorded answers.
+func recordedIn(path string) (*sim.Recorded, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the recorded answers: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	recorded, err := sim.ReadRecorded(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return recorded, nil
 }

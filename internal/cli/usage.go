@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -34,6 +36,7 @@ broken attempts took; frontier is the same tokens at the route's dearest deploym
 	c.Flags().StringVar(&q.since, "since", "", "from then on: 24h, 7d, 2026-06-01 or RFC 3339; none = all")
 	c.Flags().StringVar(&q.dir, "dir", "", "storage folder to read, in place of the configured one")
 	c.Flags().BoolVar(&a.json, "json", false, "as JSON")
+	offer(c, "by", ledger.Groupings...)
 	return c
 }
 
@@ -41,7 +44,7 @@ type usageFlags struct{ by, since, dir string }
 
 func (a *app) runUsage(ctx context.Context, q usageFlags) error {
 	since, err := sinceOf(q.since, time.Now())
-	if err != nil {
+	if err := errors.Join(err, byOf(q.by)); err != nil {
 		return err
 	}
 	r, targets, err := a.ledger(q.dir)
@@ -92,7 +95,19 @@ func sinceOf(s string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, &usageError{fmt.Errorf("--since %q is no point in time: use 24h, 7d, 2026-06-01 or RFC 3339", s), "weir usage"}
+	return time.Time{}, &usageError{
+		fmt.Errorf("--since %q is no point in time: use 24h, 7d, 2026-06-01 or RFC 3339", s), "weir usage",
+	}
+}
+
+// byOf refuses a grouping that the ledger does not have.
+func byOf(s string) error {
+	if s == "" || slices.Contains(ledger.Groupings, s) {
+		return nil
+	}
+	return &usageError{
+		fmt.Errorf("--by %q is no grouping: use %s", s, strings.Join(ledger.Groupings, ", ")), "weir usage",
+	}
 }
 
 func printUsage(out io.Writer, t report.UsageTable) error {
@@ -101,18 +116,20 @@ func printUsage(out io.Writer, t report.UsageTable) error {
 	if t.By != "" {
 		head = t.By
 	}
-	fmt.Fprintf(w, "%s\tcalls\tattempts\ttokens in\ttokens out\tcost\tTC/1M\tin/1M\tout/1M\tfrontier\tsaved\tescalated\ttax\t\n", head)
+	fmt.Fprintf(w, "%s\tcalls\tattempts\ttokens in\ttokens out\tcost\tTC/1M\tin/1M\tout/1M\tfrontier\tsaved\t"+
+		"escalated\ttax\t\n", head)
 	rows := append(t.Groups, t.Total) //nolint:gocritic // the table is not used after
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t$%s\t$%s\t$%s\t$%s\t$%s\t$%s\t%s\t%s\t\n", r.Name, r.Calls, r.Attempts,
-			r.Input+r.CacheRead+r.CacheWrite, r.Output+r.Reasoning, r.Cost, r.PerM, r.PerMIn, r.PerMOut, r.Frontier, r.Saved,
-			r.Escalated, r.Tax)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.Name, r.Calls, r.Attempts,
+			r.Input+r.CacheRead+r.CacheWrite, r.Output+r.Reasoning, usd(r.Cost), usd(r.PerM), usd(r.PerMIn), usd(r.PerMOut),
+			usd(r.Frontier), usd(r.Saved), r.Escalated, r.Tax)
 	}
-	fmt.Fprintf(w, "\t\t\t\t\t\t\t\t\t\t\t\t\t\n%s\tprovider TTFT p50/p95/p99 ms\tfirst byte p50/p95/p99 ms\taccepted p50/p95/p99 ms\t"+
-		"tokens/s\tcache read\tcache write\treasoning\tsettled\testimated\tpresumed\tnot sent\twasted\t\n", head)
+	fmt.Fprintf(w, "\t\t\t\t\t\t\t\t\t\t\t\t\t\n%s\tprovider TTFT p50/p95/p99 ms\tfirst byte p50/p95/p99 ms\t"+
+		"accepted p50/p95/p99 ms\ttokens/s\tcache read\tcache write\treasoning\tsettled\testimated\tpresumed\tnot sent\twasted\t\n", head)
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t$%s\t\n", r.Name, clocks(r.TTFT), clocks(r.FirstByte),
-			clocks(r.Accepted), r.Speed, r.CacheRead, r.CacheWrite, r.Reasoning, r.Settled, r.Estimated, r.Presumed, r.NotSent, r.Wasted)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", r.Name, clocks(r.TTFT), clocks(r.FirstByte),
+			clocks(r.Accepted), r.Speed, r.CacheRead, r.CacheWrite, r.Reasoning, r.Settled, r.Estimated, r.Presumed, r.NotSent,
+			usd(r.Wasted))
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -22,6 +22,7 @@ type dispatch struct {
 	media    int         // bytes of inline media in the request
 	// usageAsked: the caller asked for usage on the stream, so what Weir's own flag brings need not be stripped.
 	usageAsked bool
+	open       *exchange // under way; nil = none
 
 	n         int                // attempts so far
 	last      ledger.LSN         // of the latest row
@@ -60,8 +61,14 @@ func (d *dispatch) Open(ctx context.Context, f call.Facts, o call.Order) (call.E
 	if err != nil {
 		return nil, d.refused(a, llm.AsError(err))
 	}
-	size := wire.Size() - d.media
-	o.Prompt = d.g.tokens.upper(o.Target.Model.ID, size, d.media)
+	raw, whole := o.Payload.(*call.Raw)
+	media := 0 // a brief's media, if any, count as text: from above
+	if whole {
+		media = min(d.media, wire.Size())
+		whole = !raw.HasNote()
+	}
+	size := wire.Size() - media
+	o.Prompt = d.g.tokens.upper(o.Target.Model.ID, size, media)
 	a.Order.Prompt, a.Order.Payload = o.Prompt, nil // the queue of rows keeps no bodies
 	worst, err := d.snap.Prices.Worst(o, f.Start)
 	if err != nil {
@@ -80,8 +87,8 @@ func (d *dispatch) Open(ctx context.Context, f call.Facts, o call.Order) (call.E
 		hold.Void()
 		return nil, err
 	}
-	_, whole := o.Payload.(*call.Raw)
-	x := &exchange{d: d, back: back, hold: hold, a: a, size: size, whole: whole, began: now}
+	x := &exchange{d: d, back: back, hold: hold, a: a, size: size, media: media, whole: whole, began: now}
+	d.open = x
 	x.a.Clocks.Sent = now.Sub(f.Start)
 	return x.send(ctx, wire)
 }
@@ -122,8 +129,38 @@ func (x *exchange) send(ctx context.Context, w call.Wire) (call.Exchange, error)
 	return nil, x.lost(ctx, x.back.Error(reply.Status, reply.Header, body))
 }
 
-// refused books an attempt that was not sent and returns its error.
+// Deliver books that a closed attempt's answer goes to the caller although it was rejected.
+func (d *dispatch) Deliver(a call.Attempt, why string) {
+	d.n++
+	a.N = d.n
+	a.Baseline = d.wouldHaveCost(a.Usage, a)
+	a.Order.Purpose, a.Order.Notes, a.Usage, a.Lines, a.Cost, a.Held = call.Delivery, "", llm.Usage{}, nil, 0, 0
+	a.Outcome, a.Settlement, a.Err = call.OK, call.NotSent, ""
+	a.Clocks.Accepted = d.g.Now().Sub(a.Facts.Start)
+	a.Clocks.FirstByte, a.Clocks.End = a.Clocks.Accepted, a.Clocks.Accepted
+	a.Verdict = call.Verdict{Result: call.Accepted, Reason: why, Final: true}
+	d.book(a)
+}
+
+// abandon settles an attempt that a panic left under way.
+func (d *dispatch) abandon() {
+	if d.open == nil {
+		return
+	}
+	if d.open.reply == nil {
+		d.open.a.Settlement = call.Estimated
+		d.open.settle(&llm.Usage{Input: d.open.estimatedInput()})
+		return
+	}
+	_, _ = d.open.Close() // it settles, and cannot fail
+}
+
+// refused books an attempt that was not sent and returns its error. While the ledger cannot write, none is booked: it is
+// no money, and refusals must not fill the memory.
 func (d *dispatch) refused(a call.Attempt, e *llm.Error) error {
+	if d.g.Journal.Health() != nil {
+		return e
+	}
 	a.Order.Payload = nil
 	a.Outcome, a.Settlement, a.Err = call.Refused, call.NotSent, string(e.Code)
 	a.Verdict = call.Verdict{Result: call.Errored, Reason: e.Message, Notes: a.Order.Notes}

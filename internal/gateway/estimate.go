@@ -8,6 +8,7 @@ const (
 	firstRatio = 0.30
 	firstDev   = 0.08
 	leastDev   = 0.01
+	leastRatio = 0.10
 	framing    = 64   // tokens that a provider adds around a request
 	mediaBase  = 2000 // tokens of inline media, beside a share of their bytes
 	mediaShare = 500  // bytes a token
@@ -31,19 +32,24 @@ func (e *estimator) of(model string) ratio {
 	return ratio{firstRatio, firstDev}
 }
 
-// expected is the likely number of tokens of a request of so many bytes.
-func (e *estimator) expected(model string, bytes int) int {
-	return int(float64(bytes) * e.of(model).mean)
+// expected is the likely number of tokens of a request of so many bytes of text and of inline media.
+func (e *estimator) expected(model string, bytes, media int) int {
+	return int(float64(bytes)*e.of(model).mean) + mediaTokens(media)
 }
 
-// upper is a bound that nearly every request stays below.
+// upper is a bound that nearly every request stays below. What callers send may raise it, never lower it: one caller's
+// padding must not shrink another's hold.
 func (e *estimator) upper(model string, bytes, media int) int {
 	r := e.of(model)
-	n := int(float64(bytes)*(r.mean+3*r.dev)) + framing
-	if media > 0 {
-		n += mediaBase + media/mediaShare
+	ratio := max(r.mean+3*r.dev, firstRatio+3*firstDev)
+	return int(float64(bytes)*ratio) + framing + mediaTokens(media)
+}
+
+func mediaTokens(bytes int) int {
+	if bytes == 0 {
+		return 0
 	}
-	return n
+	return mediaBase + bytes/mediaShare
 }
 
 // learn takes in what a provider reported for a request of so many bytes. Small requests are all framing: left out.
@@ -53,6 +59,9 @@ func (e *estimator) learn(model string, bytes int, tokens int64) {
 	}
 	const pace = 0.05
 	seen := float64(tokens) / float64(bytes)
+	if seen < leastRatio { // padding, or a request that is mostly something else than text
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r, ok := e.ratios[model]

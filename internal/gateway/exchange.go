@@ -28,7 +28,8 @@ type exchange struct {
 	hold  Hold
 	a     call.Attempt
 	size  int  // bytes of the request's text
-	whole bool // the payload was the caller's whole request
+	media int  // bytes of its inline media
+	whole bool // the payload was the caller's whole request and no more
 	began time.Time
 	reply *call.Reply
 	ctx   context.Context
@@ -40,6 +41,7 @@ type exchange struct {
 
 	usage    *llm.Usage
 	text     int // bytes of answer text
+	stops    int // answers that have come to their end
 	finished bool
 	failure  *llm.Error
 	closed   bool
@@ -90,7 +92,7 @@ func (x *exchange) body() (llm.Delta, error) {
 	}
 	x.a.Clocks.ProviderTTF = x.since()
 	if x.a.Order.Stream {
-		return llm.Delta{}, x.notAStream(body)
+		return x.unstreamed(body)
 	}
 	events, n, err := x.back.Peek(body)
 	if err != nil {
@@ -103,16 +105,33 @@ func (x *exchange) body() (llm.Delta, error) {
 		}
 	}
 	x.note(d)
-	x.finished = true
+	x.finish()
 	return d, nil
 }
 
-// notAStream is the error of a provider that answered a stream with a body: most often an error under status 200.
-func (x *exchange) notAStream(body []byte) error {
-	e := x.back.Error(x.reply.Status, x.reply.Header, body)
-	return &llm.Error{
-		Code: llm.CodeUpstream, Message: "the provider answered without a stream: " + e.Message, Upstream: 502, Err: e,
+// unstreamed reads the body of a provider that was asked for a stream: an answer is told as the events of one; anything
+// else is an error under status 200.
+func (x *exchange) unstreamed(body []byte) (llm.Delta, error) {
+	whole, err := x.back.Response(body)
+	if err != nil || len(whole.Choices) == 0 {
+		e := x.back.Error(x.reply.Status, x.reply.Header, body)
+		return llm.Delta{}, &llm.Error{
+			Code: llm.CodeUpstream, Message: "the provider answered a stream with a body that is no answer", Upstream: 502, Err: e,
+		}
 	}
+	d := llm.Delta{Events: whole.Events(), Terminal: true, Final: whole}
+	for i := range whole.Choices {
+		d.Bytes += len(whole.Text(i))
+	}
+	x.note(d)
+	x.finish()
+	return d, nil
+}
+
+// finish marks the answer as read to its end.
+func (x *exchange) finish() {
+	x.finished = true
+	x.a.Clocks.End = x.since()
 }
 
 // frame reads the next frame of a stream that tells something.
@@ -140,7 +159,7 @@ func (x *exchange) frame() (llm.Delta, error) {
 		return llm.Delta{}, x.failure
 	}
 	d.More = x.frames.Ready()
-	if d.Terminal && x.grace == nil {
+	if x.stops >= x.a.Order.N && x.stops > 0 && x.grace == nil {
 		x.grace = time.AfterFunc(usageGrace, func() {
 			x.late.Store(true)
 			_ = x.reply.Body.Close()
@@ -155,7 +174,7 @@ func (x *exchange) endOfStream() (llm.Delta, error) {
 	if !complete && !x.late.Load() {
 		return llm.Delta{}, io.ErrUnexpectedEOF
 	}
-	x.finished = true
+	x.finish()
 	if answer == nil {
 		return llm.Delta{}, io.EOF
 	}
@@ -168,13 +187,15 @@ func (x *exchange) note(d llm.Delta) {
 	if x.a.Clocks.ProviderTTF == 0 && (d.Bytes > 0 || d.Terminal) {
 		x.a.Clocks.ProviderTTF = x.since()
 	}
-	if x.a.Clocks.FirstByte == 0 && !x.a.Order.Judge && x.reader != nil && x.a.Clocks.ProviderTTF > 0 {
+	if x.a.Clocks.FirstByte == 0 && !x.a.Order.Held && x.reader != nil && x.a.Clocks.ProviderTTF > 0 {
 		x.a.Clocks.FirstByte = x.a.Clocks.ProviderTTF
 	}
 	for _, ev := range d.Events {
 		switch ev.Kind {
 		case llm.EvStart:
 			x.a.Served, x.a.Fingerprint = ev.Model, ev.Fingerprint
+		case llm.EvStop:
+			x.stops++
 		case llm.EvMeter:
 			x.usage = ev.Usage
 		case llm.EvError:

@@ -90,6 +90,7 @@ func (b *books) Durable(context.Context, ledger.LSN) error {
 	return nil
 }
 
+func (b *books) Health() error        { return nil }
 func (b *books) Attempt(call.Attempt) {}
 func (b *books) Call(gateway.Done)    {}
 
@@ -128,6 +129,10 @@ func (c *client) Head(h gateway.Head) { c.head = h }
 func (c *client) Write(b []byte, _ bool) error {
 	if c.gone {
 		return errors.New("broken pipe")
+	}
+	if len(b) == 0 {
+		c.b.order = append(c.b.order, "flush")
+		return nil
 	}
 	c.b.order = append(c.b.order, "write")
 	c.got.Write(b)
@@ -183,10 +188,10 @@ func TestEveryAttemptIsBookedOnce(t *testing.T) {
 		order: "hold intent send settle row durable write", outcome: call.OK, settled: call.Settled, cost: 21_000, got: whole,
 	}, {
 		name: "stream", stream: true, p: provider{status: 200, kind: "text/event-stream", body: strings.NewReader(frame + stop + usage + done)},
-		order: "hold intent send write settle row durable write", outcome: call.OK, settled: call.Settled, cost: 21_000, got: stop + done,
+		order: "hold intent send write flush settle row durable write", outcome: call.OK, settled: call.Settled, cost: 21_000, got: stop + done,
 	}, {
 		name: "stream without usage", stream: true, p: provider{status: 200, kind: "text/event-stream", body: strings.NewReader(frame + stop + done)},
-		order: "hold intent send write settle row durable write", outcome: call.OK, settled: call.Estimated, estimate: true, got: stop + done,
+		order: "hold intent send write flush settle row durable write", outcome: call.OK, settled: call.Estimated, estimate: true, got: stop + done,
 	}, {
 		name: "stream that is cut", stream: true, p: provider{status: 200, kind: "text/event-stream", body: strings.NewReader(frame)},
 		order: "hold intent send write settle row durable write", outcome: call.Cut, settled: call.Estimated, estimate: true, partIn: true,
@@ -205,7 +210,7 @@ func TestEveryAttemptIsBookedOnce(t *testing.T) {
 		order: "hold intent send settle row durable", outcome: call.Cut, settled: call.Estimated, estimate: true, code: llm.CodeUpstream,
 	}, {
 		name: "never connected", p: provider{err: &llm.Error{Code: llm.CodeUpstream, Message: "refused", Err: notSent}},
-		order: "hold intent send settle row durable", outcome: call.Failed, settled: call.Settled, code: llm.CodeUpstream,
+		order: "hold intent send settle row durable", outcome: call.Failed, settled: call.NotSent, code: llm.CodeUpstream,
 	}, {
 		name: "silent after the request was sent", p: provider{err: &llm.Error{Code: llm.CodeTimeout, Message: "ttft"}},
 		order: "hold intent send settle row durable", outcome: call.Failed, settled: call.Estimated, estimate: true, code: llm.CodeTimeout,

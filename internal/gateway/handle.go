@@ -3,11 +3,14 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/routing/cascade"
 )
 
 // durableWait bounds how long an ended answer waits for its rows to be on disk.
@@ -37,7 +40,7 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	raw := call.NewRaw(in.Body, env, front.Decode)
 	raw.Forward = in.Forward
 	s := &sink{out: out, front: front, env: env, d: d, facts: facts}
-	err = g.Cascade.Run(ctx, d, facts, p, raw, s) // cascade
+	err = g.run(ctx, d, facts, p, raw, s) // cascade
 	err = g.durable(ctx, d, ended(err))
 	err = s.end(err) // encode what was held back
 	g.told(d, s, facts, env.Stream, err)
@@ -47,8 +50,22 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	return nil
 }
 
+// run asks layer by layer. A panic anywhere below costs the call, never the hold, the row or the server.
+func (g *Gateway) run(ctx context.Context, d *dispatch, f call.Facts, p cascade.Plan, raw *call.Raw, s *sink) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.abandon()
+			err = &llm.Error{
+				Code: llm.CodeInternal, Message: "internal error", Hint: "the server log has the details",
+				Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack()),
+			}
+		}
+	}()
+	return g.Cascade.Run(ctx, d, f, p, raw, s)
+}
+
 // facts says on whose behalf the call is made and which class its data has: the highest of the key's floor, the use
-// case's floor and the caller's own claim.
+// case's floor and what the caller claims in header and body.
 func (g *Gateway) facts(snap *Snapshot, in Inbound, env llm.Envelope) (call.Facts, error) {
 	hints := in.Hints.Or(env.Metadata)
 	caller, err := in.Key.Caller(hints)
@@ -58,7 +75,7 @@ func (g *Gateway) facts(snap *Snapshot, in Inbound, env llm.Envelope) (call.Fact
 	f := call.Facts{
 		ID: in.ID, Caller: caller, Class: snap.Policy.Unlabelled(), Dialect: in.Dialect, Needs: env.Needs, Start: in.Start,
 	}
-	for _, name := range []string{in.Key.Floor, hints.DataClass} {
+	for _, name := range []string{in.Key.Floor, in.Hints.DataClass, env.Metadata.DataClass} {
 		if name == "" {
 			continue
 		}
@@ -81,6 +98,7 @@ func (g *Gateway) facts(snap *Snapshot, in Inbound, env llm.Envelope) (call.Fact
 			Hint: "the registry is use_cases in weir.yaml",
 		}
 	}
+	f.Budget = u.Budget
 	if u.Floor.Name() != "" {
 		f.Class = f.Class.Raise(u.Floor)
 	}

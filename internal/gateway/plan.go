@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/governance/identity"
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/routing/cascade"
 )
@@ -12,7 +13,7 @@ import (
 // plan finds the route that a name asks for and cuts its layers down to what the key may use, policy permits and the
 // request fits (capability, window). Nothing left = an error that names why.
 func (g *Gateway) plan(snap *Snapshot, d *dispatch, in Inbound, f *call.Facts, env llm.Envelope) (cascade.Plan, error) {
-	r, err := snap.route(env.Model, f.Caller)
+	r, err := snap.route(env.Model, in.Key, f.Caller)
 	if err != nil {
 		return cascade.Plan{}, err
 	}
@@ -77,7 +78,7 @@ func (g *Gateway) unfit(t call.Target, brief, last bool, env llm.Envelope) strin
 	if brief {
 		return ""
 	}
-	prompt := g.tokens.expected(t.Model.ID, env.BodyBytes-env.MediaBytes)
+	prompt := g.tokens.expected(t.Model.ID, env.BodyBytes-env.MediaBytes, env.MediaBytes)
 	switch {
 	case t.Model.Window > 0 && prompt+env.MaxOutput > t.Model.Window:
 		return "the request is larger than the model's window"
@@ -104,49 +105,63 @@ func nothingLeft(route string, denied error, skips []cascade.Skip) error {
 }
 
 // route resolves the name that a client asks for: a route's name or pattern first, then a deployment's name.
-func (s *Snapshot) route(name string, c call.Caller) (*Route, error) {
+func (s *Snapshot) route(name string, k *identity.Key, c call.Caller) (*Route, error) {
 	for i := range s.Routes {
 		r := &s.Routes[i]
 		if r.matches(name) {
 			if r.Observe {
-				return s.observed(r, name), nil
+				return s.observed(r, name, c)
 			}
 			return r, nil
 		}
 	}
 	if l, ok := s.Direct[name]; ok {
 		if s.BriefOnly[name] && !c.RawContext {
-			return nil, &llm.Error{
-				Code: llm.CodeUnauthorized, Message: "deployment " + name + " takes only compressed briefs through a route",
-				Hint: "ask for the route, or create a key with --raw-context", Param: "model",
-			}
+			return nil, briefOnly(name)
 		}
 		return &Route{Name: name, Layers: []cascade.Layer{l}, Baseline: l.Targets[0]}, nil
 	}
 	return nil, &llm.Error{
 		Code: llm.CodeModel, Message: "unknown model " + quoteShort(name), Param: "model",
-		Hint: "this gateway serves: " + strings.Join(s.Names(), ", "),
+		Hint: "this key may ask for: " + strings.Join(s.Names(k), ", "),
 	}
 }
 
-// observed is the route in observe mode: the model that was asked for answers, untouched; the last layer's first
-// deployment where the name does not tell which.
-func (s *Snapshot) observed(r *Route, name string) *Route {
-	last := r.Layers[len(r.Layers)-1]
-	asked := last.Targets[0]
+func briefOnly(deployment string) error {
+	return &llm.Error{
+		Code: llm.CodeUnauthorized, Message: "deployment " + deployment + " takes only compressed briefs through a route",
+		Hint: "ask for a route that enforces its cascade, or create a key with --raw-context", Param: "model",
+	}
+}
+
+// observed is the route in observe mode: the model that was asked for answers, untouched; the first deployment of the
+// highest layer that may see raw history where the name does not tell which.
+func (s *Snapshot) observed(r *Route, name string, c call.Caller) (*Route, error) {
+	var asked call.Target
+	named := false
 	for _, l := range r.Layers {
-		for _, t := range l.Targets {
-			if t.Deployment == name || t.Model.ID == name || t.WireID == name {
-				asked = t
+		for i, t := range l.Targets {
+			exact := t.Deployment == name || t.Model.ID == name || t.WireID == name
+			if s.BriefOnly[t.Deployment] && !c.RawContext {
+				if exact {
+					return nil, briefOnly(t.Deployment)
+				}
+				continue
+			}
+			if exact || !named && i == 0 {
+				asked, named = t, named || exact
 			}
 		}
 	}
+	if asked.Model == nil {
+		return nil, briefOnly(r.Layers[len(r.Layers)-1].Targets[0].Deployment)
+	}
 	only := cascade.Layer{Name: asked.LayerName, Number: asked.Layer, Targets: []call.Target{asked}}
-	return &Route{Name: r.Name, Layers: []cascade.Layer{only}, Baseline: r.Baseline}
+	return &Route{Name: r.Name, Layers: []cascade.Layer{only}, Baseline: r.Baseline}, nil
 }
 
-// Names lists what a client may ask for: routes, then deployments.
-func (s *Snapshot) Names() []string {
+// Names lists what a key may ask for: routes, then deployments.
+func (s *Snapshot) Names(k *identity.Key) []string {
 	var names []string
 	for _, r := range s.Routes {
 		names = append(names, r.Name)
@@ -156,7 +171,11 @@ func (s *Snapshot) Names() []string {
 		direct = append(direct, d)
 	}
 	slices.Sort(direct)
-	return append(names, direct...)
+	names = append(names, direct...)
+	if len(k.Routes) > 0 {
+		names = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(k.Routes, n) })
+	}
+	return names
 }
 
 func (r *Route) matches(name string) bool {

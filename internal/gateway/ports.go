@@ -73,4 +73,6 @@ type journal interface {
 	Begin(ledger.Intent) error
 	End(call.Attempt) ledger.LSN
 	Durable(context.Context, ledger.LSN) error
+	// Health is nil, or why rows cannot be written now.
+	Health() error
 }

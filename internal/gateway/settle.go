@@ -40,19 +40,25 @@ func (x *exchange) lost(ctx context.Context, err error) error {
 		_ = x.reply.Body.Close()
 	}
 	x.a.Outcome = call.Failed
-	silent := e.Upstream == 0 && !errors.Is(err, call.ErrNotSent)
+	silent := e.Upstream == 0 && !errors.Is(e, call.ErrNotSent)
 	if ctx.Err() != nil {
 		x.a.Outcome, x.a.Err, err = call.Canceled, "canceled", context.Cause(ctx)
 	}
-	var u *llm.Usage
-	if silent {
-		u = &llm.Usage{Input: int64(x.d.g.tokens.expected(x.a.Order.Target.Model.ID, x.size))}
+	u := &llm.Usage{}
+	switch {
+	case silent:
+		u.Input = x.estimatedInput()
 		x.a.Settlement = call.Estimated
-	} else {
-		u = &llm.Usage{}
+	case errors.Is(e, call.ErrNotSent):
+		x.a.Settlement = call.NotSent
 	}
 	x.settle(u)
 	return err
+}
+
+// estimatedInput is the likely number of tokens of the request.
+func (x *exchange) estimatedInput() int64 {
+	return int64(x.d.g.tokens.expected(x.a.Order.Target.Model.ID, x.size, x.media))
 }
 
 // told is what a row keeps of a failure: never the provider's words, which may repeat the caller's.
@@ -79,7 +85,7 @@ func (x *exchange) answered() *llm.Usage {
 		u.Output = max(u.Output, seen-u.Reasoning)
 		return &u
 	}
-	return &llm.Usage{Input: int64(x.d.g.tokens.expected(model, x.size)), Output: seen}
+	return &llm.Usage{Input: x.estimatedInput(), Output: seen}
 }
 
 // settle prices the usage, settles the hold and books the row, once.
@@ -103,13 +109,16 @@ func (x *exchange) settle(u *llm.Usage) {
 	} else {
 		x.a.Lines, x.a.Cost, x.a.PriceRow = priced.Lines, priced.Cost(), priced.Row
 	}
-	if x.whole && u.Prompt() > 0 {
+	if x.whole && d.prompt == 0 && u.Prompt() > 0 && x.a.Settlement == call.Settled {
 		d.prompt = u.Prompt()
 	}
 	if x.a.Verdict.Result == call.Accepted {
 		x.a.Baseline = d.wouldHaveCost(*u, x.a)
 	}
-	x.a.Clocks.End = x.since()
+	if x.a.Clocks.End == 0 {
+		x.a.Clocks.End = x.since()
+	}
+	d.open = nil
 	d.waited += d.g.Now().Sub(x.began)
 	x.hold.Settle(x.a.Cost)
 	d.book(x.a)
@@ -120,7 +129,7 @@ func (d *dispatch) wouldHaveCost(u llm.Usage, a call.Attempt) money.Nano {
 	if d.baseline.Model == nil {
 		return a.Cost
 	}
-	if d.prompt > u.Prompt() { // a brief was answered: the frontier would have read it all
+	if d.prompt > 0 && d.prompt != u.Prompt() { // a brief, or a note about a rejected answer: the frontier would have read the request
 		u = llm.Usage{Input: d.prompt, Output: u.Output, Reasoning: u.Reasoning}
 	}
 	p, err := d.snap.Prices.Price(d.baseline, u, a.Facts.Start)

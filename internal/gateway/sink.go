@@ -25,6 +25,7 @@ type sink struct {
 	terminal  bool
 	kept      []byte
 	committed bool
+	unflushed bool // the last write waits for more
 	buf       []byte
 }
 
@@ -35,7 +36,8 @@ func (s *sink) Committed() bool { return s.committed }
 
 // Answer says whose answer follows.
 func (s *sink) Answer(o call.Order) error {
-	s.order = o
+	// What an attempt before had kept back was never released: it goes with it.
+	s.order, s.kept, s.terminal, s.writer, s.ended = o, s.kept[:0], false, nil, false
 	return nil
 }
 
@@ -46,14 +48,18 @@ func (s *sink) Frame(o call.Order, d llm.Delta) error {
 		return err
 	}
 	s.terminal = s.terminal || d.Terminal
-	if len(out) == 0 {
-		return nil
-	}
-	if s.terminal {
+	switch {
+	case s.terminal:
 		s.kept = append(s.kept, out...)
-		return nil
+	case len(out) > 0:
+		s.unflushed = d.More
+		return s.write(out, d.More)
 	}
-	return s.write(out, d.More)
+	if s.unflushed && (s.terminal || !d.More) { // the frame that the one before waited for writes nothing itself
+		s.unflushed = false
+		return s.write(nil, false)
+	}
+	return nil
 }
 
 // encode is a frame in the caller's dialect: the provider's own bytes where the dialects are one.

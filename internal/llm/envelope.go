@@ -41,7 +41,7 @@ type Envelope struct {
 }
 
 // Shifted returns the envelope of a body into which n bytes were inserted at an offset. Spans that end at the offset or
-// hold it grow or move with their text.
+// hold it grow, those behind it move with their text.
 func (e Envelope) Shifted(at, n int) Envelope {
 	for _, s := range []*Span{&e.ModelSpan, &e.MaxSpan, &e.StreamOptions, &e.StreamSpan, &e.LastUser} {
 		*s = s.shifted(at, n)
@@ -53,6 +53,7 @@ func (e Envelope) Shifted(at, n int) Envelope {
 		texts[i] = t
 	}
 	e.Texts = texts
+	e.BodyBytes += n
 	return e
 }
 

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/weirhq/weir/internal/llm"
 )
@@ -31,7 +33,15 @@ func (f *inflight) give(n int64) { f.bytes.Add(-n) }
 var bodies = [...]struct {
 	size int
 	pool sync.Pool
-}{{size: 4 << 10}, {size: 64 << 10}, {size: 1 << 20}}
+}{{size: 4 << 10}, {size: 64 << 10}, {size: 256 << 10}, {size: 1 << 20}}
+
+// Bounds of reading a body: what is reserved for an announced length before bytes have come, how long a client may say
+// nothing, and how long the whole may take.
+const (
+	reserved  = 256 << 10
+	bodyPause = 30 * time.Second
+	bodyTime  = 5 * time.Minute
+)
 
 func takeBuffer(n int) []byte {
 	for i := range bodies {
@@ -70,15 +80,20 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (body []byte, rel
 			b.release()
 		}
 	}()
-	first := r.ContentLength + 1 // one more, so that the end is seen without growing
+	first := min(r.ContentLength+1, reserved) // one more, so that the end is seen without growing
 	if first <= 0 || packed {
 		first = int64(bodies[0].size)
 	}
 	if err := b.grow(first); err != nil {
 		return nil, nil, err
 	}
-	if err := b.fill(src); err != nil {
+	rc := http.NewResponseController(w)
+	if err := b.fill(src, rc); err != nil {
 		return nil, nil, err
+	}
+	// The body is read; from here on the connection is only watched for the client's leaving.
+	if err := rc.SetReadDeadline(time.Time{}); err != nil {
+		return nil, nil, fmt.Errorf("clear the read deadline: %w", err)
 	}
 	return b.data, b.release, nil
 }
@@ -114,14 +129,27 @@ func (b *buffer) grow(n int64) error {
 }
 
 // fill reads src to its end.
-func (b *buffer) fill(src io.Reader) error {
+func (b *buffer) fill(src io.Reader, rc *http.ResponseController) error {
+	end := time.Now().Add(bodyTime)
 	for {
+		pause := time.Now().Add(bodyPause)
+		if pause.After(end) {
+			pause = end
+		}
+		if err := rc.SetReadDeadline(pause); err != nil {
+			return fmt.Errorf("set the read deadline: %w", err)
+		}
 		n, err := src.Read(b.data[len(b.data):cap(b.data)])
 		b.data = b.data[:len(b.data)+n]
 		var over *http.MaxBytesError
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return &llm.Error{
+				Code: llm.CodeInvalid, Message: "the request's body did not come in time",
+				Hint: fmt.Sprintf("send it within %s, with pauses of at most %s", bodyTime, bodyPause),
+			}
 		case errors.As(err, &over), int64(len(b.data)) > b.limits.BodyBytes:
 			return tooLarge(b.limits.BodyBytes)
 		case err != nil:

@@ -2,6 +2,8 @@ package server
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -96,7 +98,7 @@ func target(c *config.Config, deployment string) call.Target {
 	p := c.Providers[d.Provider]
 	return call.Target{
 		Deployment: deployment, Provider: d.Provider, Dialect: p.Dialect, WireID: d.WireID, Model: d.Model,
-		Hosting: p.Hosting, Region: d.Region, OutputKey: p.OutputKey,
+		Hosting: p.Hosting, Region: d.Region, OutputKey: p.OutputKey, Endpoint: endpointName(p),
 	}
 }
 
@@ -115,11 +117,18 @@ func dearest(p price.Prices, layers []cascade.Layer, now time.Time) call.Target 
 	return most
 }
 
+// endpointName tells providers of the same name in two configurations apart by where a call to them would go, so that a
+// call under way is never sent to an address that its own configuration did not name.
+func endpointName(p config.Provider) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", p.URL, p.Hosting, p.AuthHeader, p.AuthPrefix))
+	return p.Name + "#" + hex.EncodeToString(sum[:8])
+}
+
 // endpoints are the providers that deployments use.
 func endpoints(c *config.Config) map[string]upstream.Endpoint {
 	eps := make(map[string]upstream.Endpoint, len(c.Providers))
-	for name, p := range c.Providers {
-		eps[name] = upstream.Endpoint{
+	for _, p := range c.Providers {
+		eps[endpointName(p)] = upstream.Endpoint{
 			BaseURL: p.URL, Auth: upstream.Auth{Header: p.AuthHeader, Prefix: p.AuthPrefix, Secret: p.Key.Reveal},
 			Connect: p.Timeout.Connect, TTFT: p.Timeout.TTFT, Idle: p.Timeout.Idle,
 		}
@@ -130,11 +139,11 @@ func endpoints(c *config.Config) map[string]upstream.Endpoint {
 // unbudgeted is the node of calls without a budget: it refuses nothing, but its ceiling covers what a crash may lose.
 const unbudgeted = "unbudgeted"
 
-// budgets are the budget nodes, and which node a call counts against: its use case's.
+// budgets are the budget nodes, and which node a call counts against: its use case's when it came in.
 func budgets(c *config.Config) budget.Config {
 	b := budget.Config{
 		Nodes:  []budget.Node{{Name: unbudgeted, Unlimited: true}},
-		NodeOf: func(f call.Facts) string { return cmp.Or(c.UseCases[f.Caller.UseCase].Budget, unbudgeted) },
+		NodeOf: func(f call.Facts) string { return cmp.Or(f.Budget, unbudgeted) },
 	}
 	for _, n := range c.Budgets {
 		b.Nodes = append(b.Nodes, budget.Node{Name: n.Node, Limit: n.Limit, Period: budget.Period(n.Period), Zone: n.Zone})

@@ -8,6 +8,10 @@ func (s *Server) gauges() {
 		func() float64 { return float64(s.inflight.bytes.Load()) })
 	s.metrics.Gauge("weir_ledger_lag_seconds", "Age of the oldest ledger row that is not on disk.",
 		func() float64 { return s.journal.Lag().Seconds() })
+	if s.opt.DroppedLines != nil {
+		s.metrics.Gauge("weir_log_dropped_lines", "Log lines dropped because nobody read the log fast enough.",
+			func() float64 { return float64(s.opt.DroppedLines()) })
+	}
 	s.metrics.Register(budgetGauges{s})
 }
 

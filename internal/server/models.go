@@ -6,7 +6,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/weirhq/weir/internal/governance/identity"
 	"github.com/weirhq/weir/internal/llm"
 )
 
@@ -39,10 +38,8 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list := modelList{Object: "list", Data: []modelInfo{}}
-	for _, name := range s.gateway.Current().Names() {
-		if allowed(key, name) {
-			list.Data = append(list.Data, s.info(name))
-		}
+	for _, name := range s.gateway.Current().Names(key) {
+		list.Data = append(list.Data, s.info(name))
 	}
 	if n := len(list.Data); n > 0 {
 		list.FirstID, list.LastID = list.Data[0].ID, list.Data[n-1].ID
@@ -58,7 +55,7 @@ func (s *Server) oneModel(w http.ResponseWriter, r *http.Request) {
 		writeError(w, front, err)
 		return
 	}
-	if !slices.Contains(s.gateway.Current().Names(), id) || !allowed(key, id) {
+	if !slices.Contains(s.gateway.Current().Names(key), id) {
 		writeError(w, front, &llm.Error{
 			Code: llm.CodeModel, Message: "unknown model " + id, Hint: "GET /v1/models lists what this key may ask for", Param: "model",
 		})
@@ -72,10 +69,6 @@ func (s *Server) info(name string) modelInfo {
 		ID: name, Object: "model", Created: s.started.Unix(), OwnedBy: "weir", Type: "model", DisplayName: name,
 		CreatedAt: s.started.UTC().Format("2006-01-02T15:04:05Z"),
 	}
-}
-
-func allowed(k *identity.Key, name string) bool {
-	return len(k.Routes) == 0 || slices.Contains(k.Routes, name)
 }
 
 // dialectOf tells which dialect a request without a body speaks: Anthropic's clients always name their version.

@@ -15,7 +15,7 @@ func (s *Server) apiRoutes() http.Handler {
 	mux.HandleFunc("GET /v1/models/{id...}", s.oneModel)
 	mux.HandleFunc("GET /api/v1/calls/{id}", s.oneCall)
 	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /readyz", s.readyz(false))
 	mux.HandleFunc("/", s.notFound)
 	return mux
 }
@@ -24,7 +24,7 @@ func (s *Server) apiRoutes() http.Handler {
 func (s *Server) adminRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /readyz", s.readyz(true))
 	mux.Handle("GET /metrics", s.metrics.Handler())
 	mux.Handle("/api/v1/", s.control)
 	return mux

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/models/upstream"
 )
 
 // Serve answers calls until ctx ends, then drains: readyz says 503, calls under way may finish until limits.drain, the
@@ -75,6 +77,8 @@ func (s *Server) refreshKeys(ctx context.Context) {
 
 // Reload puts a new configuration in force for the calls that come after; a bad one changes nothing.
 func (s *Server) Reload(c *config.Config) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
 	old := s.config.Load()
 	if c.Listen != old.Listen || c.Storage != old.Storage {
 		return errors.New("listen and storage cannot change while running; restart to move them")
@@ -83,11 +87,11 @@ func (s *Server) Reload(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := s.sender.Update(endpoints(c)); err != nil {
-		return err
-	}
 	if err := s.budgets.Reconfigure(budgets(c)); err != nil {
 		return err
+	}
+	if err := s.sender.Update(s.addresses(c)); err != nil {
+		return errors.Join(err, s.budgets.Reconfigure(budgets(old)))
 	}
 	s.config.Store(c)
 	s.gateway.Load(snap)
@@ -97,8 +101,23 @@ func (s *Server) Reload(c *config.Config) error {
 	return nil
 }
 
+// addresses are the endpoints of a configuration and those of the one before: calls under way go on with what they came in
+// with. Two reloads within one call's time are the limit.
+func (s *Server) addresses(c *config.Config) map[string]upstream.Endpoint {
+	now := endpoints(c)
+	all := maps.Clone(s.before)
+	maps.Copy(all, now)
+	s.before = now
+	return all
+}
+
 // Close stops without draining. It flushes the ledger and closes the store; calling it twice is harmless.
 func (s *Server) Close() error {
+	s.closing.Do(func() { s.closed = s.close() })
+	return s.closed
+}
+
+func (s *Server) close() error {
 	var errs []error
 	for _, l := range []net.Listener{s.api, s.admin} {
 		if l != nil {
@@ -109,17 +128,14 @@ func (s *Server) Close() error {
 	}
 	if s.sender != nil {
 		s.sender.Close()
-		s.sender = nil
 	}
 	if s.journal != nil {
 		flush, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		errs = append(errs, s.journal.Close(flush))
-		s.journal = nil
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
-		s.store = nil
 	}
 	return errors.Join(errs...)
 }

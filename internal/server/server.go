@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -46,7 +47,9 @@ type Options struct {
 	Log     *slog.Logger // default: none
 	Access  *slog.Logger // access log; nil = off
 	Now     func() time.Time
-	Random  io.Reader // default crypto/rand
+	// DroppedLines is how many log lines were dropped; nil = none ever are.
+	DroppedLines func() uint64
+	Random       io.Reader // default crypto/rand
 	// NoFirstKey: no key is made when there is none; for servers that no client will call.
 	NoFirstKey bool
 	// Sender sends attempts in place of the HTTP client; for benchmarks.
@@ -91,9 +94,14 @@ type Server struct {
 	metrics *telemetry.Metrics
 	control http.Handler
 
-	config   atomic.Pointer[config.Config]
+	config    atomic.Pointer[config.Config]
+	reloading sync.Mutex
+	before    map[string]upstream.Endpoint // of the configuration in force; under reloading
+
 	inflight inflight
 	draining atomic.Bool
+	closing  sync.Once
+	closed   error
 
 	// FirstKey is the secret of the key that was made because there was none; "" otherwise. It is told once.
 	FirstKey string
@@ -179,7 +187,8 @@ func (s *Server) buildGateway() error {
 	if err != nil {
 		return err
 	}
-	s.sender, err = upstream.New(upstream.Config{Endpoints: endpoints(c), Now: s.now})
+	s.before = endpoints(c)
+	s.sender, err = upstream.New(upstream.Config{Endpoints: s.before, Now: s.now})
 	if err != nil {
 		return err
 	}
@@ -189,7 +198,7 @@ func (s *Server) buildGateway() error {
 	}
 	chat, messages, generate := openai.Back{Now: s.now}, anthropic.Back{Now: s.now}, gemini.Back{Now: s.now}
 	s.gateway = &gateway.Gateway{
-		Fronts: map[llm.Dialect]gateway.Front{llm.OpenAI: openai.Front{}, llm.Anthropic: anthropic.Front{}},
+		Fronts: map[llm.Dialect]gateway.Front{llm.OpenAI: openai.Front{Now: s.now}, llm.Anthropic: anthropic.Front{}},
 		Backs: map[llm.Dialect]gateway.Back{
 			llm.OpenAI: {RequestWriter: chat, AnswerReader: chat}, llm.Anthropic: {RequestWriter: messages, AnswerReader: messages},
 			llm.Gemini: {RequestWriter: generate, AnswerReader: generate},

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"strconv"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/gateway"
@@ -38,9 +39,13 @@ func (w *watch) Call(d gateway.Done) {
 			slog.Bool("stream", d.Stream), slog.String("code", string(code)),
 			slog.Int64("took_us", d.Took.Microseconds()), slog.Int64("overhead_us", d.Overhead.Microseconds()))
 	}
-	if d.Err != nil && d.Err.Err != nil {
-		w.log.LogAttrs(context.Background(), slog.LevelWarn, "call ended with an error",
-			slog.String("id", d.Facts.ID.String()), slog.String("code", string(code)),
-			slog.String("message", d.Err.Message), slog.String("cause", d.Err.Err.Error()))
+	if d.Err == nil || d.Err.Err == nil {
+		return
 	}
+	cause := d.Err.Err.Error()
+	if d.Err.Upstream > 0 { // the provider's words may repeat the caller's: they are not for the log
+		cause = "the provider answered " + strconv.Itoa(d.Err.Upstream)
+	}
+	w.log.LogAttrs(context.Background(), slog.LevelWarn, "call ended with an error", slog.String("id", d.Facts.ID.String()),
+		slog.String("code", string(code)), slog.String("cause", cause))
 }

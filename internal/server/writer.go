@@ -14,6 +14,7 @@ import (
 type answerWriter struct {
 	w        http.ResponseWriter
 	stall    time.Duration // the most that one write may take
+	h2       bool          // a write deadline in HTTP/2 resets the stream when it passes, also between writes
 	deadline time.Time     // of writes, as last set
 	stream   bool
 	began    bool
@@ -52,12 +53,20 @@ func (a *answerWriter) Head(head gateway.Head) {
 // Write sends bytes. A client that takes none for the stall time is gone.
 func (a *answerWriter) Write(b []byte, more bool) error {
 	rc := http.NewResponseController(a.w)
-	if now := time.Now(); a.stall > 0 && a.deadline.Sub(now) < a.stall/2 {
+	if now := time.Now(); a.h2 || a.deadline.Sub(now) < a.stall/2 {
 		a.deadline = now.Add(a.stall)
 		if err := rc.SetWriteDeadline(a.deadline); err != nil {
 			return err
 		}
 	}
+	err := a.send(rc, b, more)
+	if err != nil || !a.h2 {
+		return err
+	}
+	return rc.SetWriteDeadline(time.Time{})
+}
+
+func (a *answerWriter) send(rc *http.ResponseController, b []byte, more bool) error {
 	if !a.began && !a.stream {
 		a.w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
 	}

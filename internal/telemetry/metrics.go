@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/models/catalog"
 )
 
 // Buckets in seconds. The standard ones do not resolve 200 ms, the line between an edge tier that feels instant and one
@@ -40,10 +41,13 @@ type Metrics struct {
 }
 
 type attemptKey struct {
-	deployment, useCase string
-	purpose             call.Purpose
-	outcome             call.Outcome
-	verdict             call.VerdictResult
+	deployment, layer, useCase string
+	model                      string
+	tier                       catalog.Tier
+
+	purpose call.Purpose
+	outcome call.Outcome
+	verdict call.VerdictResult
 }
 
 // attemptSeries are the series that one kind of attempt adds to, looked up once.
@@ -87,9 +91,9 @@ func NewMetrics() *Metrics {
 	m.tokens = counter("weir_tokens_total", "Tokens by meter, as booked.", "deployment", "model", "meter")
 	m.cost = counter("weir_cost_usd_total", "Cost in US dollars as booked; the ledger holds the exact amounts.",
 		"deployment", "model", "tier", "use_case")
-	m.firstByte = histogram("weir_provider_ttft_seconds", "Call start to the provider's first content.",
+	m.firstByte = histogram("weir_provider_ttft_seconds", "From sending an attempt to the provider's first content.",
 		firstByteBuckets, "deployment", "model")
-	m.accepted = histogram("weir_call_duration_seconds", "Call start to the answer's last byte.",
+	m.accepted = histogram("weir_call_duration_seconds", "From a call's start to its end, refused calls included.",
 		firstByteBuckets, "route", "layer")
 	m.overhead = histogram("weir_overhead_seconds", "Time of a call that was not spent waiting for providers.",
 		overheadBuckets).WithLabelValues().(prometheus.Histogram)
@@ -139,25 +143,27 @@ func (m *Metrics) Attempt(a call.Attempt) {
 
 func (m *Metrics) attemptSeries(a call.Attempt) *attemptSeries {
 	t := a.Order.Target
-	k := attemptKey{t.Deployment, a.Facts.Caller.UseCase, a.Order.Purpose, a.Outcome, a.Verdict.Result}
+	k := attemptKey{
+		deployment: t.Deployment, layer: t.LayerName, useCase: a.Facts.Caller.UseCase,
+		purpose: a.Order.Purpose, outcome: a.Outcome, verdict: a.Verdict.Result,
+	}
+	if t.Model != nil {
+		k.model, k.tier = t.Model.ID, t.Model.Tier
+	}
 	m.mu.RLock()
 	s, ok := m.attempt[k]
 	m.mu.RUnlock()
 	if ok {
 		return s
 	}
-	model, tier := "", ""
-	if t.Model != nil {
-		model, tier = t.Model.ID, string(t.Model.Tier)
-	}
-	tokens := func(meter string) prometheus.Counter { return m.tokens.WithLabelValues(t.Deployment, model, meter) }
+	tokens := func(meter string) prometheus.Counter { return m.tokens.WithLabelValues(k.deployment, k.model, meter) }
 	s = &attemptSeries{
-		count: m.attempts.WithLabelValues(t.Deployment, model, tier, t.LayerName, string(k.purpose), string(k.outcome),
-			string(k.verdict)),
-		cost:  m.cost.WithLabelValues(t.Deployment, model, tier, k.useCase),
+		count: m.attempts.WithLabelValues(k.deployment, k.model, string(k.tier), k.layer, string(k.purpose),
+			string(k.outcome), string(k.verdict)),
+		cost:  m.cost.WithLabelValues(k.deployment, k.model, string(k.tier), k.useCase),
 		input: tokens("input"), cacheRead: tokens("cache_read"), cacheWrite: tokens("cache_write"),
 		output: tokens("output"), reason: tokens("reasoning"),
-		firstByte: m.firstByte.WithLabelValues(t.Deployment, model),
+		firstByte: m.firstByte.WithLabelValues(k.deployment, k.model),
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

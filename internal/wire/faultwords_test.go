@@ -9,6 +9,9 @@ import (
 
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/wire"
+	"github.com/weirhq/weir/internal/wire/anthropic"
+	"github.com/weirhq/weir/internal/wire/gemini"
+	"github.com/weirhq/weir/internal/wire/openai"
 )
 
 func TestSecretsAreStruckOut(t *testing.T) {
@@ -118,6 +121,22 @@ func TestRetryAfter(t *testing.T) {
 	h := http.Header{"Retry-After": {"Sat, 01 Aug 2026 12:00:30 GMT"}}
 	if d := wire.RetryAfter(h, nil); d != 0 {
 		t.Errorf("a date without a clock: %v", d)
+	}
+}
+
+// Every dialect reads a date by the clock it was given, and without one ignores it.
+func TestRetryAfterDatesNeedTheBacksClock(t *testing.T) {
+	now := func() time.Time { return time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC) }
+	h := http.Header{"Retry-After": {"Sat, 01 Aug 2026 12:00:30 GMT"}}
+	for dialect, b := range map[llm.Dialect]back{
+		llm.OpenAI: openai.Back{Now: now}, llm.Anthropic: anthropic.Back{Now: now}, llm.Gemini: gemini.Back{Now: now},
+	} {
+		if d := b.Error(503, h, nil).RetryAfter; d != 30*time.Second {
+			t.Errorf("%s with a clock: %v", dialect, d)
+		}
+		if d := backs[dialect].Error(503, h, nil).RetryAfter; d != 0 {
+			t.Errorf("%s without one: %v", dialect, d)
+		}
 	}
 }
 

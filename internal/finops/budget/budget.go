@@ -103,15 +103,27 @@ func (b *Book) Hold(ctx context.Context, f call.Facts, amount money.Nano) (*Hold
 		if err != nil || answered == nil {
 			return h, err
 		}
-		select {
-		case <-answered:
-		case <-ctx.Done():
-			return nil, &llm.Error{
-				Code:    llm.CodeLedger,
-				Message: "the ledger did not confirm the budget's ceiling in time",
-				Hint:    "check the disk that holds storage.dir",
-				Err:     ctx.Err(),
-			}
+		if err := awaitCeiling(ctx, answered); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// patience is how long a hold waits for a ceiling to be on disk: a disk that takes longer has stalled.
+const patience = time.Second
+
+func awaitCeiling(ctx context.Context, answered <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case <-answered:
+		return nil
+	case <-ctx.Done():
+		return &llm.Error{
+			Code:    llm.CodeLedger,
+			Message: "the ledger did not confirm the budget's ceiling in time",
+			Hint:    "check the disk that holds storage.dir",
+			Err:     ctx.Err(),
 		}
 	}
 }

@@ -48,13 +48,24 @@ func NewLine(m Meter, units int64, rate Pico) Line {
 	return Line{Meter: m, Units: units, Rate: rate, Amount: Mul(units, rate)}
 }
 
-// Sum adds the lines' amounts.
+// Sum adds the lines' amounts. It saturates at the ends of int64.
 func Sum(lines []Line) Nano {
 	var t Nano
 	for _, l := range lines {
-		t += l.Amount
+		t = Add(t, l.Amount)
 	}
 	return t
+}
+
+// Add is a + b. It saturates at the ends of int64, so that a sum of what is too dear never turns negative.
+func Add(a, b Nano) Nano {
+	switch {
+	case b > 0 && a > math.MaxInt64-b:
+		return math.MaxInt64
+	case b < 0 && a < math.MinInt64-b:
+		return math.MinInt64
+	}
+	return a + b
 }
 
 // Mul is units x rate in nano-dollars, rounded once, half to even. It saturates at the ends of int64.
@@ -127,13 +138,33 @@ func ParseRate(s string) (Pico, error) {
 	return Pico(v), nil
 }
 
-// ParseUSD reads "$1,400", "1400.50" or "$0.000000001" exactly. At most 9 decimals.
+// ParseUSD reads "$1,400", "1400.50" or "$0.000000001" exactly. At most 9 decimals; commas only between groups of three
+// digits, so that "1,5" is not taken for fifteen dollars.
 func ParseUSD(s string) (Nano, error) {
-	v, err := decimal(strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(s), "$"), ",", ""), 9)
+	plain, err := ungroup(strings.TrimPrefix(strings.TrimSpace(s), "$"))
+	if err != nil {
+		return 0, fmt.Errorf("amount %q: %w", s, err)
+	}
+	v, err := decimal(plain, 9)
 	if err != nil {
 		return 0, fmt.Errorf("amount %q: %w", s, err)
 	}
 	return Nano(v), nil
+}
+
+// ungroup takes the commas out of 1,234,567.
+func ungroup(s string) (string, error) {
+	whole, frac, _ := strings.Cut(s, ".")
+	groups := strings.Split(whole, ",")
+	for i, g := range groups[1:] {
+		if len(g) != 3 || i == 0 && (groups[0] == "" || len(groups[0]) > 3) {
+			return "", fmt.Errorf("a comma stands only between groups of three digits; decimals follow a point")
+		}
+	}
+	if strings.Contains(frac, ",") {
+		return "", fmt.Errorf("a comma in the decimals")
+	}
+	return strings.ReplaceAll(s, ",", ""), nil
 }
 
 // decimal reads a non-negative decimal number as an integer scaled by 10^places.
@@ -158,7 +189,7 @@ func decimal(s string, places int) (int64, error) {
 
 // String shows the exact amount: "$0.000213", trailing zeros cut, at least two decimals.
 func (n Nano) String() string {
-	s := n.decimals(9)
+	s := show(n < 0, mag(int64(n)), 9)
 	for strings.HasSuffix(s, "0") && len(s)-strings.IndexByte(s, '.') > 3 {
 		s = s[:len(s)-1]
 	}
@@ -167,16 +198,22 @@ func (n Nano) String() string {
 
 // Round shows the amount with the given number of decimals (0..9), rounded half to even: n.Round(2) = "$413.30".
 func (n Nano) Round(places int) string {
-	step := int64(1)
+	step := uint64(1)
 	for range 9 - places {
 		step *= 10
 	}
-	return (MulDiv(n, 1, step) * Nano(step)).decimals(places)
+	v := mag(int64(n))
+	q, r := v/step, v%step
+	if rest := step - r; r > rest || (r == rest && q&1 == 1) {
+		q++
+	}
+	return show(n < 0 && q > 0, q*step, places)
 }
 
-func (n Nano) decimals(places int) string {
-	sign, v := "", mag(int64(n))
-	if n < 0 {
+// show writes v nano-dollars with so many decimals; the others are cut.
+func show(neg bool, v uint64, places int) string {
+	sign := ""
+	if neg {
 		sign = "-"
 	}
 	whole, frac := v/uint64(USD), fmt.Sprintf("%09d", v%uint64(USD))

@@ -4,6 +4,7 @@ package price
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/weirhq/weir/internal/call"
@@ -27,23 +28,53 @@ type Priced struct {
 // Cost is the lines' sum.
 func (p Priced) Cost() money.Nano { return money.Sum(p.Lines) }
 
+// Meters of a usage, by side.
+var (
+	inputs  = []money.Meter{money.Input, money.CacheRead, money.CacheWrite5m, money.CacheWrite1h}
+	outputs = []money.Meter{money.Output, money.Reasoning}
+)
+
 // Worst is the most that an order can cost in nano-dollars: all input at the dearest input meter, all output at the
-// dearest output meter, for every answer asked for.
+// dearest output meter, for every answer asked for, by the dearest row that a prompt of at most this size can take.
 func (p Prices) Worst(o call.Order, at time.Time) (money.Nano, error) {
-	row, err := p.row(o.Target, at, int64(o.Prompt))
+	var most money.Nano
+	output := int64(math.MaxInt64)
+	if n := int64(max(o.N, 1)); int64(o.MaxOut) <= output/n {
+		output = int64(o.MaxOut) * n
+	}
+	for prompt := int64(o.Prompt); ; {
+		row, err := p.row(o.Target, at, prompt)
+		if err != nil {
+			return 0, err
+		}
+		in, err := side(row, inputs, int64(o.Prompt))
+		if err != nil {
+			return 0, err
+		}
+		out, err := side(row, outputs, output)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, money.Add(in, out))
+		if row.Above == 0 {
+			return most, nil
+		}
+		prompt = row.Above // a smaller prompt takes the row below
+	}
+}
+
+// side is the most that units can cost when they fall on any of the meters. Every meter's line is rounded by itself: at
+// rates below a whole nano-dollar their sum can pass the rounded product by half a nano-dollar a meter.
+func side(row catalog.Price, meters []money.Meter, units int64) (money.Nano, error) {
+	rate, err := dearest(row, meters)
 	if err != nil {
 		return 0, err
 	}
-	in, err := dearest(row, money.Input, money.CacheWrite5m, money.CacheWrite1h)
-	if err != nil {
-		return 0, err
+	most := money.Mul(units, rate)
+	if rate%1000 != 0 {
+		most = money.Add(most, money.Nano(len(meters)/2))
 	}
-	out, err := dearest(row, money.Output, money.Reasoning)
-	if err != nil {
-		return 0, err
-	}
-	each := money.Mul(int64(o.MaxOut)*int64(max(o.N, 1)), out)
-	return money.Mul(int64(o.Prompt), in) + each, nil
+	return most, nil
 }
 
 // Price prices a usage by the row in force at a time.
@@ -86,7 +117,7 @@ func (p Prices) row(t call.Target, at time.Time, prompt int64) (catalog.Price, e
 	return catalog.Price{}, unpriced(t, p.Book, "")
 }
 
-func dearest(row catalog.Price, meters ...money.Meter) (money.Pico, error) {
+func dearest(row catalog.Price, meters []money.Meter) (money.Pico, error) {
 	var most money.Pico
 	for _, m := range meters {
 		r, ok := row.Rate(m)

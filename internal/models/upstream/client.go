@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -86,7 +87,7 @@ func (c *Client) Stats() *Stats { return c.cfg.Stats }
 // w.Body must stay unchanged until Send has returned an error or the reply's body has been read to its end or closed.
 func (c *Client) Send(ctx context.Context, t call.Target, w call.Wire) (*call.Reply, error) {
 	at := whereOf(t)
-	to, ok := (*c.table.Load())[t.Provider]
+	to, ok := (*c.table.Load())[cmp.Or(t.Endpoint, t.Provider)]
 	if !ok {
 		return nil, notSent(at.noEndpoint())
 	}

@@ -108,7 +108,8 @@ func newEndpoint(name string, e Endpoint) (*endpoint, error) {
 	if e.Auth.Header == "" {
 		e.Auth.Header = "authorization"
 	}
-	ep := &endpoint{Endpoint: e, name: name, https: u.Scheme == "https", host: u.Host}
+	shown, _, _ := strings.Cut(name, "#") // what follows tells generations of a provider apart
+	ep := &endpoint{Endpoint: e, name: shown, https: u.Scheme == "https", host: u.Host}
 	ep.path = strings.TrimRight(u.EscapedPath(), "/")
 	port := u.Port()
 	if port == "" {

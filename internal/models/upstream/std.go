@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,7 +129,7 @@ func (s *Std) Stats() *Stats { return s.cfg.Stats }
 // Send is Client.Send.
 func (s *Std) Send(ctx context.Context, t call.Target, w call.Wire) (*call.Reply, error) {
 	at := whereOf(t)
-	to, ok := (*s.table.Load())[t.Provider]
+	to, ok := (*s.table.Load())[cmp.Or(t.Endpoint, t.Provider)]
 	if !ok {
 		return nil, notSent(at.noEndpoint())
 	}

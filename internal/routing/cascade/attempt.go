@@ -20,6 +20,7 @@ type held struct {
 	deltas   []llm.Delta
 	answer   *llm.Response
 	repaired bool
+	row      call.Attempt // as booked
 }
 
 // notes is what an attempt's row tells beside its figures.
@@ -65,7 +66,7 @@ func (r *run) attempt(l *Layer, last bool, o call.Order, brief *briefNote) (done
 		v.Notes = r.notes(brief, fixed.Notes)
 	}
 	ex.Judge(v)
-	if _, err := ex.Close(); err != nil {
+	if h.row, err = ex.Close(); err != nil {
 		return false, err
 	}
 	if v.Result == call.Accepted {

@@ -164,7 +164,7 @@ func (r *run) order(l *Layer, t call.Target, why call.Purpose, p call.Payload) c
 	last := l == &r.plan.Layers[len(r.plan.Layers)-1]
 	return call.Order{
 		Purpose: why, Target: t, Payload: p, MaxOut: out, Stream: r.plan.Stream, N: max(r.plan.N, 1),
-		Judge: r.isHeld(l, last) || t.Dialect != r.facts.Dialect,
+		Held: r.isHeld(l, last), Judge: r.isHeld(l, last) || t.Dialect != r.facts.Dialect,
 	}
 }
 
@@ -180,11 +180,15 @@ func (r *run) stop(failed error) (bool, error) {
 		return true, failed
 	}
 	e := llm.AsError(failed)
+	if e.Upstream > 0 { // a provider's own words: another model may take what this one refuses
+		return false, nil
+	}
 	switch e.Code {
 	case llm.CodeRate, llm.CodeUpstream, llm.CodeTimeout, llm.CodePolicy, llm.CodeOverload, llm.CodeUnfit:
 		return false, nil
 	case llm.CodeBudget:
 		if r.plan.BestEffort && r.best != nil {
+			r.d.Deliver(r.best.row, "on_budget: best_effort: "+e.Message)
 			return true, r.deliver(r.best)
 		}
 	}

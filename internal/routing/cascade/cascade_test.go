@@ -28,6 +28,8 @@ type scripted struct {
 	rows  []call.Verdict
 	waits []time.Duration
 	start time.Time
+
+	delivered string
 }
 
 type reply struct {
@@ -82,6 +84,8 @@ func (x *exchange) Recv() (llm.Delta, error) {
 	}
 	return llm.Delta{}, io.EOF
 }
+
+func (s *scripted) Deliver(_ call.Attempt, why string) { s.delivered = why }
 
 func (x *exchange) Judge(v call.Verdict)         { x.s.rows = append(x.s.rows, v) }
 func (x *exchange) Close() (call.Attempt, error) { return call.Attempt{}, nil }
@@ -191,9 +195,16 @@ func TestRun(t *testing.T) {
 		script: []reply{{err: upstreamError(401, 0)}, good}, seen: []string{"answer flash", "escalate pro"}, got: "4021", from: "pro",
 		verdicts: []call.VerdictResult{call.Accepted},
 	}, {
-		name: "a bad request is the caller's at once", layers: two,
-		script: []reply{{err: &llm.Error{Code: llm.CodeInvalid, Message: "bad", Upstream: 400}}},
-		seen:   []string{"answer flash"}, err: llm.CodeInvalid,
+		name: "what one provider refuses another may take", layers: two,
+		script: []reply{{err: &llm.Error{Code: llm.CodeInvalid, Message: "too long", Upstream: 400}}, good},
+		seen:   []string{"answer flash", "escalate pro"}, got: "4021", from: "pro", verdicts: []call.VerdictResult{call.Accepted},
+	}, {
+		name: "what every provider refuses is the caller's fault", layers: two,
+		script: []reply{
+			{err: &llm.Error{Code: llm.CodeInvalid, Message: "bad", Upstream: 400}},
+			{err: &llm.Error{Code: llm.CodeInvalid, Message: "bad", Upstream: 400}},
+		},
+		seen: []string{"answer flash", "escalate pro"}, err: llm.CodeInvalid,
 	}, {
 		name: "one budget of attempts for the whole call", layers: two, attempts: 2,
 		script: []reply{{err: upstreamError(500, 0)}, {err: upstreamError(500, 0)}},
@@ -237,6 +248,9 @@ func TestRun(t *testing.T) {
 				}
 				if diff := cmp.Diff(tc.verdicts, verdicts); diff != "" {
 					t.Errorf("verdicts (-want +got):\n%s", diff)
+				}
+				if (d.delivered != "") != tc.best {
+					t.Errorf("booked as delivered: %q", d.delivered)
 				}
 				if s.got.String() != tc.got || s.from != tc.from {
 					t.Errorf("caller got %q from %q, want %q from %q", s.got.String(), s.from, tc.got, tc.from)

@@ -1,6 +1,7 @@
 package cascade
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/weirhq/weir/internal/call"
@@ -54,7 +55,7 @@ func comeBack(e *llm.Error) time.Duration {
 	switch {
 	case e.Code == llm.CodePolicy, e.Code == llm.CodeUnfit, e.RetryAfter > maxWait:
 		return -1
-	case e.Upstream >= 400 && e.Upstream < 500 && e.Upstream != 408 && e.Upstream != 429:
+	case e.Upstream >= 400 && e.Upstream < 500 && e.Upstream != http.StatusRequestTimeout && e.Upstream != http.StatusTooManyRequests:
 		return -1
 	}
 	return e.RetryAfter

@@ -1,7 +1,5 @@
 package validate
 
-import "strings"
-
 // maxUnits is how many words may stand between a number and the operator that follows it.
 const maxUnits = 5
 

@@ -4,21 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/weirhq/weir/internal/llm"
 )
-
-func TestRetryAfterDatesNeedTheBacksClock(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	h := http.Header{"Retry-After": {"Sun, 01 Mar 2026 12:00:30 GMT"}}
-	if d := (Back{Now: func() time.Time { return now }}).Error(529, h, nil).RetryAfter; d != 30*time.Second {
-		t.Errorf("with a clock: %v", d)
-	}
-	if d := (Back{}).Error(529, h, nil).RetryAfter; d != 0 {
-		t.Errorf("without one: %v", d)
-	}
-}
 
 func TestFrontErrors(t *testing.T) {
 	for code, kind := range map[llm.Code]string{

@@ -10,8 +10,8 @@ var _ wire.StreamReader = (*reader)(nil)
 
 // Stream makes a reader of frames. The dialect always tells usage, so there is nothing to strip.
 //
-// The dialect has no end mark: EvEnd comes with the chunk by which every candidate seen has finished and usage was
-// told. A stream that never tells usage is complete without it.
+// The dialect has no end mark, so no EvEnd is told: after every candidate seen has finished, another one may begin and
+// usage may come. The stream ends with its bytes, and is complete when no candidate is left unfinished.
 func (Back) Stream(o wire.StreamOptions) wire.StreamReader { return &reader{full: o.Full} }
 
 type reader struct {
@@ -21,7 +21,6 @@ type reader struct {
 	model    string
 	started  bool
 	terminal bool
-	ended    bool // EvEnd was told
 	failed   bool
 	calls    int
 	choices  []choice // by index
@@ -66,10 +65,6 @@ func (r *reader) Read(frame []byte) (llm.Delta, error) {
 	}
 	if a.usage.told && (r.full || r.terminal) {
 		d.Events = append(d.Events, llm.Event{Kind: llm.EvMeter, Usage: a.usage.meter()})
-	}
-	if !r.ended && a.usage.told && r.finished() {
-		r.ended = true
-		d.Events = append(d.Events, llm.Event{Kind: llm.EvEnd})
 	}
 	return d, nil
 }

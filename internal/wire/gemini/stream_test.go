@@ -59,7 +59,7 @@ func readAll(t testing.TB, r wire.StreamReader, stream string) []llm.Delta {
 	}
 }
 
-// eventsOf leaves out the meters but the last.
+// eventsOf leaves out the meters but the last, which comes at the end.
 func eventsOf(ds []llm.Delta) []llm.Event {
 	var out []llm.Event
 	var last *llm.Usage
@@ -69,11 +69,11 @@ func eventsOf(ds []llm.Delta) []llm.Event {
 				last = ev.Usage
 				continue
 			}
-			if ev.Kind == llm.EvEnd && last != nil {
-				out = append(out, llm.Event{Kind: llm.EvMeter, Usage: last})
-			}
 			out = append(out, ev)
 		}
+	}
+	if last != nil {
+		out = append(out, llm.Event{Kind: llm.EvMeter, Usage: last})
 	}
 	return out
 }
@@ -90,7 +90,6 @@ func TestStreamFull(t *testing.T) {
 		{Kind: llm.EvToolArgs, Text: `{"id":"4\u00302"}`},
 		{Kind: llm.EvStop, Stop: llm.StopToolUse},
 		{Kind: llm.EvMeter, Usage: &recordedUsage},
-		{Kind: llm.EvEnd},
 	}
 	if d := cmp.Diff(want, eventsOf(ds)); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
@@ -131,8 +130,7 @@ func TestStreamLive(t *testing.T) {
 		t.Errorf("text bytes = %d, want %d", n, want)
 	}
 	last := ds[len(ds)-1].Events
-	want := []llm.Event{{Kind: llm.EvStop, Stop: llm.StopToolUse}, {Kind: llm.EvMeter, Usage: &recordedUsage},
-		{Kind: llm.EvEnd}}
+	want := []llm.Event{{Kind: llm.EvStop, Stop: llm.StopToolUse}, {Kind: llm.EvMeter, Usage: &recordedUsage}}
 	if d := cmp.Diff(want, last); d != "" {
 		t.Errorf("last events (-want +got):\n%s", d)
 	}
@@ -175,14 +173,35 @@ func TestStreamSignedText(t *testing.T) {
 	}
 }
 
-func TestStreamEndWaitsForUsage(t *testing.T) {
+func TestStreamUsageMayComeAfterTheStop(t *testing.T) {
 	r := Back{}.Stream(wire.StreamOptions{})
-	ds := readAll(t, r, chunk(`"candidates":[{"finishReason":"STOP"}]`)+chunk(usage1("3", "0")))
+	ds := readAll(t, r, chunk(`"candidates":[{"finishReason":"STOP"}]`)+chunk(usage1("3", "0"))+chunk(usage1("4", "0")))
 	if evs := ds[0].Events; evs[len(evs)-1].Kind != llm.EvStop || !ds[0].Terminal || !ds[1].Terminal {
 		t.Errorf("deltas %+v", ds)
 	}
-	if evs := ds[1].Events; len(evs) != 2 || evs[1].Kind != llm.EvEnd {
-		t.Errorf("events with the usage: %+v", evs)
+	if evs := ds[2].Events; len(evs) != 1 || evs[0].Kind != llm.EvMeter || evs[0].Usage.Output != 4 {
+		t.Errorf("events with the last usage: %+v", evs)
+	}
+}
+
+// A candidate that is first heard of after the others have finished is not lost.
+func TestStreamOfACandidateThatComesLate(t *testing.T) {
+	r := Back{}.Stream(wire.StreamOptions{Full: true})
+	ds := readAll(t, r,
+		chunk(`"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP","index":0}],`+usage1("1", "0"))+
+			chunk(`"candidates":[{"content":{"parts":[{"text":"b"}]},"index":1}]`)+
+			chunk(`"candidates":[{"finishReason":"MAX_TOKENS","index":1}],`+usage1("2", "0")))
+	for _, ev := range eventsOf(ds) {
+		if ev.Kind == llm.EvEnd {
+			t.Error("an end mark is told, which the dialect does not have")
+		}
+	}
+	got, complete := r.Finish()
+	want := []llm.Choice{
+		{Stop: llm.StopEnd, Parts: []llm.Part{text("a")}}, {Stop: llm.StopLength, Parts: []llm.Part{text("b")}},
+	}
+	if d := cmp.Diff(want, got.Choices); d != "" || !complete {
+		t.Errorf("complete %v; choices (-want +got):\n%s", complete, d)
 	}
 }
 
@@ -192,7 +211,7 @@ func TestStreamOfABlockedPrompt(t *testing.T) {
 	text := "The provider blocked the prompt (SAFETY)."
 	want := []llm.Event{
 		{Kind: llm.EvStart, ID: "r1", Model: "gemini-3-pro"}, {Kind: llm.EvRefusal, Text: text},
-		{Kind: llm.EvStop, Stop: llm.StopFilter}, {Kind: llm.EvMeter, Usage: &llm.Usage{Input: 3}}, {Kind: llm.EvEnd},
+		{Kind: llm.EvStop, Stop: llm.StopFilter}, {Kind: llm.EvMeter, Usage: &llm.Usage{Input: 3}},
 	}
 	if d := cmp.Diff(want, ds[0].Events); d != "" || !ds[0].Terminal {
 		t.Errorf("events (-want +got):\n%s", d)

@@ -1,9 +1,7 @@
 package openai
 
 import (
-	"net/http"
 	"testing"
-	"time"
 
 	"github.com/weirhq/weir/internal/llm"
 )
@@ -34,16 +32,5 @@ func TestErrorBodies(t *testing.T) {
 		if got := string(Front{}.Error(&tc.e, true)); got != "data: "+tc.want+"\n\n" {
 			t.Errorf("in band: got %s", got)
 		}
-	}
-}
-
-func TestRetryAfterDatesNeedTheBacksClock(t *testing.T) {
-	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
-	h := http.Header{"Retry-After": {"Sat, 01 Aug 2026 12:00:30 GMT"}}
-	if d := (Back{Now: func() time.Time { return now }}).Error(429, h, nil).RetryAfter; d != 30*time.Second {
-		t.Errorf("with a clock: %v", d)
-	}
-	if d := (Back{}).Error(429, h, nil).RetryAfter; d != 0 {
-		t.Errorf("without one: %v", d)
 	}
 }
