@@ -31,10 +31,19 @@ type Costs struct {
 	Of      map[string]Spread `json:"cpu_us"`
 	Refused int               `json:"rounds_refused"`
 	Stolen  float64           `json:"stolen_cores_max"` // in the rounds that count
+
+	rounds map[string][]float64
 }
 
-// Ratio is the median cost of one subject in that of another.
-func (c Costs) Ratio(of, to string) float64 { return Round(c.Of[of].Median / c.Of[to].Median) }
+// Ratio is the cost of one subject in that of another: the median of the rounds' own ratios, since what a machine does
+// besides drifts from round to round.
+func (c Costs) Ratio(of, to string) float64 {
+	var ratios []float64
+	for i, v := range c.rounds[of] {
+		ratios = append(ratios, v/c.rounds[to][i])
+	}
+	return SpreadOf(ratios).Median
+}
 
 // Interleave measures subjects in turns, after one turn that does not count. A round in which the processor was stolen
 // is refused and made again, up to a bound; too few good rounds are an error, since their figures would mean nothing.
@@ -44,10 +53,9 @@ func (l *Lab) Interleave(r Rounds, subjects ...Subject) (Costs, error) {
 			return Costs{}, fmt.Errorf("%s: %w", s.Name, err)
 		}
 	}
-	c := Costs{Of: map[string]Spread{}}
-	values := map[string][]float64{}
-	for good := 0; good < r.Want; {
-		costs, stolen, err := turn(subjects)
+	c := Costs{Of: map[string]Spread{}, rounds: map[string][]float64{}}
+	for good, tried := 0, 0; good < r.Want; tried++ {
+		costs, stolen, err := turn(subjects, tried%2 == 1)
 		if err != nil {
 			return c, err
 		}
@@ -62,20 +70,25 @@ func (l *Lab) Interleave(r Rounds, subjects ...Subject) (Costs, error) {
 		c.Stolen = max(c.Stolen, Round(stolen))
 		var line strings.Builder
 		for i, s := range subjects {
-			values[s.Name] = append(values[s.Name], costs[i])
+			c.rounds[s.Name] = append(c.rounds[s.Name], costs[i])
 			fmt.Fprintf(&line, "  %s %.1f us", s.Name, costs[i])
 		}
 		l.Say("  round %d:%s", good, line.String())
 	}
-	for name, v := range values {
+	for name, v := range c.rounds {
 		c.Of[name] = SpreadOf(v)
 	}
 	return c, nil
 }
 
-// turn runs every subject once.
-func turn(subjects []Subject) (costs []float64, stolen float64, err error) {
-	for _, s := range subjects {
+// turn runs every subject once, backwards in every other turn: the first of a turn has no advantage over all.
+func turn(subjects []Subject, backwards bool) (costs []float64, stolen float64, err error) {
+	costs = make([]float64, len(subjects))
+	for i := range subjects {
+		if backwards {
+			i = len(subjects) - 1 - i
+		}
+		s := subjects[i]
 		var units int64
 		u, err := during(s.PID, func() (err error) {
 			units, err = s.Run()
@@ -87,7 +100,7 @@ func turn(subjects []Subject) (costs []float64, stolen float64, err error) {
 		if units == 0 || u.process < 5*tick {
 			return nil, 0, fmt.Errorf("%s used %s for %d units: too little to tell; measure for longer", s.Name, u.process, units)
 		}
-		costs = append(costs, float64(u.process.Nanoseconds())/1e3/float64(units))
+		costs[i] = float64(u.process.Nanoseconds()) / 1e3 / float64(units)
 		stolen = max(stolen, u.steal)
 	}
 	return costs, stolen, nil

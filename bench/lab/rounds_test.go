@@ -37,10 +37,10 @@ func TestFourDigitsAreKept(t *testing.T) {
 	}
 }
 
-func TestRatiosAreOfMedians(t *testing.T) {
-	c := Costs{Of: map[string]Spread{"weir": {Median: 67}, "reverseproxy": {Median: 50}}}
-	if got := c.Ratio("weir", "reverseproxy"); got != 1.34 {
-		t.Errorf("%v", got)
+func TestRatiosCompareWithinARound(t *testing.T) {
+	c := Costs{rounds: map[string][]float64{"weir": {60, 120, 75}, "reverseproxy": {50, 100, 50}}}
+	if got := c.Ratio("weir", "reverseproxy"); got != 1.2 {
+		t.Errorf("%v, want the 1.2 of the middle round", got)
 	}
 }
 

@@ -4,6 +4,7 @@
 //	go run ./bench/profile -out cpu.pprof && go tool pprof -top cpu.pprof
 //	go run ./bench/profile -size 102400 -escape 1000 -conns 16
 //	go run ./bench/profile -stream -conns 100
+//	go run ./bench/profile -rate 500
 //
 // It writes the profile of the processor to -out, that of allocations to -mem, and prints processor time, allocations
 // and bytes a call. The figures are those of an unpinned, profiled process: bench/ratio has the ones to quote.
@@ -30,6 +31,7 @@ import (
 type options struct {
 	size, escape, conns int
 	stream              bool
+	rate                int
 	length              time.Duration
 	cpu, mem            string
 }
@@ -40,6 +42,7 @@ func main() {
 	flag.IntVar(&o.escape, "escape", 0, "an escaped newline after so many characters; 0 = none")
 	flag.IntVar(&o.conns, "conns", 64, "connections")
 	flag.BoolVar(&o.stream, "stream", false, "ask for streams")
+	flag.IntVar(&o.rate, "rate", 0, "calls a second; 0 = saturation")
 	flag.DurationVar(&o.length, "for", 5*time.Second, "length of the load")
 	flag.StringVar(&o.cpu, "out", "cpu.pprof", "file for the profile of the processor")
 	flag.StringVar(&o.mem, "mem", "", "file for the profile of allocations; none = not written")
@@ -77,7 +80,7 @@ func run(o options) (err error) {
 	if _, err := l.Load(w.Addr, w.Key, append(flags, "-for", "1s")...); err != nil { // warm
 		return err
 	}
-	return o.measure(l, w, append(flags, "-for", o.length.String()))
+	return o.measure(l, w, append(flags, "-rate", fmt.Sprint(o.rate), "-for", o.length.String()))
 }
 
 // serve runs the gateway in this process as weir serve would, access log to /dev/null.

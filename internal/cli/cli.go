@@ -144,9 +144,7 @@ func (a *app) fail(c *cobra.Command, err error) int {
 		a.tell(err.Error(), hint.hint)
 	case errors.As(err, &typed) && typed.Hint != "":
 		a.tell(typed.Message, typed.Hint)
-		if cause := typed.Unwrap(); cause != nil && !strings.Contains(typed.Message, cause.Error()) {
-			fmt.Fprintf(a.Err, "weir: cause: %s\n", cause)
-		}
+		a.tellCause(typed)
 	default:
 		a.tell(err.Error(), c.CommandPath()+" --help says what it needs")
 	}
@@ -155,6 +153,15 @@ func (a *app) fail(c *cobra.Command, err error) int {
 
 func (a *app) tell(what, next string) {
 	fmt.Fprintf(a.Err, "weir: error: %s\nweir: hint: %s\n", what, next)
+}
+
+// tellCause shows what lies below an error: on the command line it is the operator who reads. A missing file is no
+// news.
+func (a *app) tellCause(e *llm.Error) {
+	if e.Err == nil || errors.Is(e.Err, os.ErrNotExist) || strings.Contains(e.Message, e.Err.Error()) {
+		return
+	}
+	fmt.Fprintf(a.Err, "weir: cause: %s\n", e.Err)
 }
 
 // count says how many there are of something: 1 problem, 2 problems.

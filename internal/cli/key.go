@@ -30,6 +30,9 @@ A key's secret is shown once, when it is created.`,
 	}, a.keyCreate(), a.keyList(), a.keyRevoke())
 }
 
+// storageHint is what to do about a storage folder that cannot be made.
+const storageHint = "storage.dir in weir.yaml must be a folder that weir may write; weir check --schema tells its form"
+
 // keyring opens the keys of the configured storage folder.
 func (a *app) keyring() (*identity.Keyring, *config.Config, func() error, error) {
 	c, err := a.load()
@@ -37,7 +40,7 @@ func (a *app) keyring() (*identity.Keyring, *config.Config, func() error, error)
 		return nil, nil, nil, err
 	}
 	if err := os.MkdirAll(c.Storage.Dir, 0o700); err != nil {
-		return nil, nil, nil, fmt.Errorf("make the storage folder: %w", err)
+		return nil, nil, nil, &hinted{fmt.Errorf("make the storage folder: %w", err), storageHint}
 	}
 	keys, err := sqlite.OpenKeys(c.Storage.Dir)
 	if err != nil {
@@ -151,13 +154,17 @@ func (a *app) keyRevoke() *cobra.Command {
 		Args:    exact(1, "the id of a key (weir key list)"),
 		Example: "  weir key revoke k7d2q5xh3mba",
 		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if strings.HasPrefix(args[0], "wr_") { // not repeated: it may be the whole key
+				return &usageError{errors.New("that is a key, not its id: the id is what stands between wr_ and the next _"),
+					"weir key revoke"}
+			}
 			ring, _, closeDB, err := a.keyring()
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, closeDB()) }()
 			if err := ring.Revoke(args[0], time.Now()); err != nil {
-				return &hinted{err, "weir key list shows the ids"}
+				return err
 			}
 			_, err = fmt.Fprintf(a.Out, "revoked %s\n", args[0])
 			return err

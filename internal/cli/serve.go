@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -15,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/server"
 	"github.com/weirhq/weir/internal/telemetry"
 )
@@ -85,13 +88,31 @@ func (a *app) runServe(ctx context.Context, api, admin string, quiet bool) error
 	}
 	s, err := server.New(opt)
 	if err != nil {
-		return err
+		return startHint(err)
 	}
 	if err := a.announce(s); err != nil {
 		return err
 	}
 	go a.reload(ctx, s, load, opt.Log)
 	return s.Serve(ctx)
+}
+
+// startHint adds to an error of starting what to do about it.
+func startHint(err error) error {
+	var (
+		listen *net.OpError
+		file   *os.PathError
+		typed  *llm.Error
+	)
+	switch {
+	case errors.As(err, &typed):
+		return err
+	case errors.As(err, &listen):
+		return &hinted{err, "weir serve --listen-api 127.0.0.1:0 --listen-admin 127.0.0.1:0 takes free ports"}
+	case errors.As(err, &file):
+		return &hinted{err, storageHint}
+	}
+	return err
 }
 
 // tune sets what the runtime cannot know. A blocking sync of the ledger would keep a lone processor from everything

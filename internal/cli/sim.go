@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -31,9 +32,9 @@ func (a *app) sim() *cobra.Command {
 		Use:   "sim",
 		Short: "Simulated OpenAI, Anthropic and Gemini on their exact dialects",
 		Long: `Serves simulated providers: /openai/v1, /anthropic/v1 and /gemini/v1beta, streamed and not, with usage,
-latency and errors of their own. Any key that is not empty is taken. By default the models are the catalogue's and answer as the
-procurement scenario says; a question that is not the scenario's is echoed. --answers serves recorded answers from a
-JSONL file instead: one {"model", "prompt", "answer"} a line, by the last user turn.
+latency and errors of their own. Any key that is not empty is taken. By default the models are the catalogue's and
+answer as the procurement scenario says; a question that is not the scenario's is echoed. --answers serves recorded
+answers from a JSONL file instead: one {"model", "prompt", "answer"} a line, by the last user turn.
 
 Faults: the request header x-sim-fault, or with --markers the text [[sim:FAULT]] in the question, asks for one of
 400, 401, 429, 429:after=2s, 500, 503, 529, cut, stall, drip, garbage and more; GET /sim/stats counts everything.`,
@@ -61,8 +62,11 @@ func (a *app) runSim(ctx context.Context, o simFlags) error {
 		return err
 	}
 	ln, err := net.Listen("tcp", o.listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%s is taken", o.listen)
+	}
 	if err != nil {
-		return &hinted{fmt.Errorf("listen on %s: %w", o.listen, err), "choose another address with --listen"}
+		return &hinted{err, "choose another address: weir sim --listen 127.0.0.1:0 takes a free port"}
 	}
 	url := "http://" + ln.Addr().String()
 	if a.json {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -83,7 +84,7 @@ func sinceOf(s string, now time.Time) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if d, err := time.ParseDuration(days + "h"); err == nil && d >= 0 {
+		if d, err := time.ParseDuration(days + "h"); err == nil && d >= 0 && d <= math.MaxInt64/24 {
 			return now.Add(-24 * d), nil
 		}
 	}
@@ -125,7 +126,8 @@ func printUsage(out io.Writer, t report.UsageTable) error {
 			usd(r.Frontier), usd(r.Saved), r.Escalated, r.Tax)
 	}
 	fmt.Fprintf(w, "\t\t\t\t\t\t\t\t\t\t\t\t\t\n%s\tprovider TTFT p50/p95/p99 ms\tfirst byte p50/p95/p99 ms\t"+
-		"accepted p50/p95/p99 ms\ttokens/s\tcache read\tcache write\treasoning\tsettled\testimated\tpresumed\tnot sent\twasted\t\n", head)
+		"accepted p50/p95/p99 ms\ttokens/s\tcache read\tcache write\treasoning\tsettled\testimated\t"+
+		"presumed\tnot sent\twasted\t\n", head)
 	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", r.Name, clocks(r.TTFT), clocks(r.FirstByte),
 			clocks(r.Accepted), r.Speed, r.CacheRead, r.CacheWrite, r.Reasoning, r.Settled, r.Estimated, r.Presumed, r.NotSent,

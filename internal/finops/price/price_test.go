@@ -18,6 +18,10 @@ import (
 
 const book = "list-2026-08"
 
+var meters = []money.Meter{
+	money.Input, money.CacheRead, money.CacheWrite5m, money.CacheWrite1h, money.Output, money.Reasoning,
+}
+
 var (
 	july   = time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	august = july.AddDate(0, 1, 0)
@@ -177,6 +181,18 @@ func TestWorstOfAPromptThatTurnsOutSmaller(t *testing.T) {
 	}
 }
 
+func TestWorstAllowsForTheRoundingOfEveryLine(t *testing.T) {
+	p, target := priced(t, catalog.Price{Rates: map[money.Meter]money.Pico{money.Input: 501, money.Output: 501}})
+	u := llm.Usage{Input: 1, CacheRead: 1, CacheWrite5m: 1, CacheWrite1h: 1, Output: 1, Reasoning: 1}
+	cost, err := p.Price(target, u, july)
+	if err != nil || cost.Cost() != 6 {
+		t.Fatalf("six lines of 0.501 nano-dollars cost %s, %v", cost.Cost(), err)
+	}
+	if worst, err := p.Worst(call.Order{Target: target, Prompt: 4, MaxOut: 2}, july); err != nil || worst < cost.Cost() {
+		t.Errorf("worst = %s, %v; the lines cost %s", worst, err, cost.Cost())
+	}
+}
+
 // TestNoUsageWithinAnOrderCostsMoreThanItsWorst is what a hold rests on.
 func TestNoUsageWithinAnOrderCostsMoreThanItsWorst(t *testing.T) {
 	rate := rapid.OneOf(rapid.Int64Range(0, 3000), rapid.Int64Range(0, 100_000_000))
@@ -188,7 +204,7 @@ func TestNoUsageWithinAnOrderCostsMoreThanItsWorst(t *testing.T) {
 		rows = append(rows, catalog.Price{})
 		for i := range rows {
 			rows[i].Rates = map[money.Meter]money.Pico{}
-			for _, m := range append(inputs[:len(inputs):len(inputs)], outputs...) {
+			for _, m := range meters {
 				if m == money.Input || m == money.Output || rapid.Bool().Draw(r, string(m)+" priced") {
 					rows[i].Rates[m] = money.Pico(rate.Draw(r, string(m)))
 				}

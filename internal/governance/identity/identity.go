@@ -48,10 +48,10 @@ func (k *Key) Caller(h llm.Hints) (call.Caller, error) {
 		}
 	}
 	for _, f := range []struct{ name, value string }{
-		{"x-weir-use-case", h.UseCase}, {"x-weir-workflow", h.Workflow}, {"x-weir-agent", h.Agent}, {
-			"x-weir-session",
-			h.Session,
-		},
+		{"x-weir-use-case", h.UseCase},
+		{"x-weir-workflow", h.Workflow},
+		{"x-weir-agent", h.Agent},
+		{"x-weir-session", h.Session},
 	} {
 		if len(f.value) > longestHint {
 			return call.Caller{}, &llm.Error{

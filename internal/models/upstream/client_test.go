@@ -161,15 +161,7 @@ func TestEndpointsRefused(t *testing.T) {
 }
 
 func TestLargeBodiesBothWays(t *testing.T) {
-	p := newPeer(t, func(_ int, c net.Conn, r *bufio.Reader) {
-		for {
-			_, body, ok := takeRequest(r)
-			if !ok {
-				return
-			}
-			_, _ = io.WriteString(c, okHead+"Transfer-Encoding: chunked\r\n\r\n"+chunked(body[:7], body[7:]))
-		}
-	})
+	p := newPeer(t, echoing(func(body string) []string { return []string{body[:7], body[7:]} }))
 	piece := bytes.Repeat([]byte("0123456789abcdef"), 50_000) // 800 KB
 	for kind := range makers {
 		t.Run(kind, func(t *testing.T) {
@@ -358,15 +350,7 @@ func TestCloseDuringARead(t *testing.T) {
 }
 
 func TestConcurrentSendsDoNotMix(t *testing.T) {
-	p := newPeer(t, func(_ int, c net.Conn, r *bufio.Reader) {
-		for {
-			_, body, ok := takeRequest(r)
-			if !ok {
-				return
-			}
-			_, _ = io.WriteString(c, okHead+"Transfer-Encoding: chunked\r\n\r\n"+chunked(body, "-", body))
-		}
-	})
+	p := newPeer(t, echoing(func(body string) []string { return []string{body, "-", body} }))
 	for kind := range makers {
 		s := mustMake(t, kind, Config{Endpoints: oneEndpoint(Endpoint{BaseURL: p.url, MaxConns: 5})})
 		var wg sync.WaitGroup
@@ -391,15 +375,7 @@ func TestConcurrentSendsDoNotMix(t *testing.T) {
 // TestCancellationsAtAnyMoment ends calls at points spread over their whole course. None of the others may be hurt, no
 // connection may be counted wrongly, no goroutine may stay.
 func TestCancellationsAtAnyMoment(t *testing.T) {
-	p := newPeer(t, func(_ int, c net.Conn, r *bufio.Reader) {
-		for {
-			_, body, ok := takeRequest(r)
-			if !ok {
-				return
-			}
-			_, _ = io.WriteString(c, okHead+"Transfer-Encoding: chunked\r\n\r\n"+chunked(body, "-", body))
-		}
-	})
+	p := newPeer(t, echoing(func(body string) []string { return []string{body, "-", body} }))
 	s := lean(t, Endpoint{BaseURL: p.url, MaxConns: 6})
 	var wg sync.WaitGroup
 	for g := range 12 {

@@ -121,6 +121,19 @@ func answering(raw string, hang bool) func(int, net.Conn, *bufio.Reader) {
 	}
 }
 
+// echoing answers every request with chunks made of its body, until the other side closes.
+func echoing(chunks func(body string) []string) func(int, net.Conn, *bufio.Reader) {
+	return func(_ int, c net.Conn, r *bufio.Reader) {
+		for {
+			_, body, ok := takeRequest(r)
+			if !ok {
+				return
+			}
+			_, _ = io.WriteString(c, okHead+"Transfer-Encoding: chunked\r\n\r\n"+chunked(chunks(body)...))
+		}
+	}
+}
+
 // readAll reads a body to its end.
 func readAll(r *call.Reply) (string, error) {
 	b, err := io.ReadAll(r.Body)

@@ -2,11 +2,9 @@ package compress
 
 import (
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/routing/wholeword"
 )
 
 // pin is a fact that must survive, and the unit it stands in.
@@ -77,7 +75,7 @@ func textOf(s string) text {
 
 // holds reports whether the fact occurs in the text, not as part of a longer number or word.
 func (t text) holds(f fact) bool {
-	return t.keys[f.key] || occurs(t.norm, f.key)
+	return t.keys[f.key] || wholeword.In(t.norm, f.key)
 }
 
 // measure counts pinned facts, those that the brief keeps, and numbers or ids in it that the source lacks.
@@ -99,30 +97,4 @@ func measure(source, brief string, pins []pin) call.Fidelity {
 		}
 	}
 	return fid
-}
-
-// occurs reports whether key stands in s with no letter or digit touching an end of it that is one.
-func occurs(s, key string) bool {
-	if key == "" {
-		return false
-	}
-	first, _ := utf8.DecodeRuneInString(key)
-	last, _ := utf8.DecodeLastRuneInString(key)
-	for from := 0; ; {
-		i := strings.Index(s[from:], key)
-		if i < 0 {
-			return false
-		}
-		i += from
-		before, _ := utf8.DecodeLastRuneInString(s[:i])
-		after, _ := utf8.DecodeRuneInString(s[i+len(key):])
-		if !(alnum(first) && alnum(before)) && !(alnum(last) && alnum(after)) {
-			return true
-		}
-		from = i + 1
-	}
-}
-
-func alnum(r rune) bool {
-	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }

@@ -8,7 +8,7 @@ import "strings"
 func clean(toks []token) (e expr, used int) {
 	c := cleaner{toks: toks}
 	for used < len(toks) {
-		n := 0
+		n := 1
 		switch toks[used].kind {
 		case tNum, tOpen:
 			n = c.operand(used)
@@ -21,8 +21,6 @@ func clean(toks []token) (e expr, used int) {
 			n = c.operator(used)
 		case tWord:
 			n = c.unit(used)
-		default:
-			n = 1
 		}
 		if n == 0 {
 			break

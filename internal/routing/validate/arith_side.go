@@ -8,8 +8,7 @@ var (
 	// magnitudes multiply the number before them, or leave a remainder beside it.
 	magnitudes = set("hundred", "thousand", "million", "billion", "trillion", "dozen", "k", "half", "halves", "third",
 		"thirds", "quarters", "fourths", "fifths", "tenths", "hundreds", "thousands", "millions", "billions", "dozens",
-		"squared",
-		"cubed", "factorial", "remainder", "rem", "mod", "modulo", "st", "nd", "rd", "th", "power")
+		"squared", "cubed", "factorial", "remainder", "rem", "mod", "modulo", "st", "nd", "rd", "th", "power")
 	// heads relate what follows them to something before; with "of", "to" and "by" that depends on the word before them.
 	heads = set("than", "half", "twice", "thrice", "double", "triple", "over", "percent", "dozen", "root", "divided",
 		"multiplied", "remainder", "mod")
@@ -17,8 +16,7 @@ var (
 	factors = set("divide", "divided", "divides", "dividing", "multiply", "multiplied", "multiplies", "multiplying")
 	// shares before "of" take a part of what follows.
 	shares = set("half", "third", "thirds", "quarter", "quarters", "fourth", "fourths", "fifth", "fifths", "sixth",
-		"sixths",
-		"seventh", "eighth", "eighths", "ninth", "tenth", "tenths", "percent", "percentage", "rest", "out", "square", "twice")
+		"sixths", "seventh", "eighth", "eighths", "ninth", "tenth", "tenths", "percent", "percentage", "rest", "out", "square", "twice")
 	// labels stand before a number that only names something.
 	labels = set("step", "day", "part", "week", "month", "year", "case", "question", "option", "item", "problem", "round")
 )

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/routing/wholeword"
 )
 
 // referenceCheck wants every match of re in the answer (text and tool arguments) to occur in the request: in its
@@ -36,7 +37,7 @@ func judgeReferences(s Subject, re *regexp.Regexp) string {
 		}
 		ok, seen := known[ref]
 		if !seen {
-			ok = occurs(source, ref)
+			ok = wholeword.In(source, ref)
 			known[ref] = ok
 		}
 		if !ok {
@@ -114,28 +115,4 @@ func normal(s string) string {
 		b.WriteRune(r)
 	}
 	return strings.TrimSuffix(b.String(), " ")
-}
-
-// occurs reports whether ref stands in source with no letter or digit right before or after it where ref itself
-// begins or ends with one.
-func occurs(source, ref string) bool {
-	first, _ := utf8.DecodeRuneInString(ref)
-	last, _ := utf8.DecodeLastRuneInString(ref)
-	for from := 0; ; {
-		i := strings.Index(source[from:], ref)
-		if i < 0 {
-			return false
-		}
-		i += from
-		before, _ := utf8.DecodeLastRuneInString(source[:i])
-		after, _ := utf8.DecodeRuneInString(source[i+len(ref):])
-		if !(alnum(first) && alnum(before)) && !(alnum(last) && alnum(after)) {
-			return true
-		}
-		from = i + 1
-	}
-}
-
-func alnum(r rune) bool {
-	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
