@@ -45,6 +45,16 @@ func (p *pool) Put(b []byte) { p.buffers.Put(&b) }
 
 var _ httputil.BufferPool = (*pool)(nil)
 
+// proxy passes everything on, and streams as they come.
+func proxy(to *url.URL) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		Transport:     &http.Transport{MaxIdleConns: 20_000, MaxIdleConnsPerHost: 20_000, DisableCompression: true},
+		FlushInterval: -1,
+		BufferPool:    &pool{},
+	}
+}
+
 func run(listen, target string, life time.Duration) error {
 	to, err := url.Parse(target)
 	if err != nil {
@@ -60,13 +70,7 @@ func run(listen, target string, life time.Duration) error {
 	if !ln.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		return fmt.Errorf("%s is not on loopback", ln.Addr())
 	}
-	proxy := &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
-		Transport:     &http.Transport{MaxIdleConns: 20_000, MaxIdleConnsPerHost: 20_000, DisableCompression: true},
-		FlushInterval: -1,
-		BufferPool:    &pool{},
-	}
-	server := &http.Server{Handler: proxy, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: proxy(to), ReadHeaderTimeout: 10 * time.Second}
 	fmt.Printf("{\"addr\":%q}\n", ln.Addr())
 	time.AfterFunc(life, func() { _ = server.Close() })
 	go func() {

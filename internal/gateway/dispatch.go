@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -22,6 +23,7 @@ type dispatch struct {
 	media    int         // bytes of inline media in the request
 	// usageAsked: the caller asked for usage on the stream, so what Weir's own flag brings need not be stripped.
 	usageAsked bool
+	capped     bool      // the caller gave an output cap
 	open       *exchange // under way; nil = none
 
 	n         int                // attempts so far
@@ -76,7 +78,7 @@ func (d *dispatch) Open(ctx context.Context, f call.Facts, o call.Order) (call.E
 	}
 	hold, err := d.g.Holder.Hold(ctx, f, worst)
 	if err != nil {
-		return nil, d.refused(a, llm.AsError(err))
+		return nil, d.refused(a, d.uncapped(llm.AsError(err), o))
 	}
 	a.Held, a.Budget = worst, hold.Node()
 	now := d.g.Now()
@@ -91,6 +93,16 @@ func (d *dispatch) Open(ctx context.Context, f call.Facts, o call.Order) (call.E
 	d.open = x
 	x.a.Clocks.Sent = now.Sub(f.Start)
 	return x.send(ctx, wire)
+}
+
+// uncapped adds to a budget's refusal that a call without a cap of its own holds the model's longest answer.
+func (d *dispatch) uncapped(e *llm.Error, o call.Order) *llm.Error {
+	if e.Code != llm.CodeBudget || d.capped || o.MaxOut < o.Target.Model.MaxOutput {
+		return e
+	}
+	told := *e
+	told.Hint += fmt.Sprintf("; the call has no output cap, so %d tokens were held: send max_tokens, or set max_output on the layer", o.MaxOut)
+	return &told
 }
 
 // encode writes an order in its provider's dialect: the caller's own bytes, spliced, where the dialects are one.

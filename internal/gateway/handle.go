@@ -25,11 +25,17 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 		return err
 	}
 	env.BodyBytes = len(in.Body)
+	if env.ServiceTier != "" {
+		return &llm.Error{
+			Code: llm.CodeInvalid, Message: "service tier " + quoteShort(env.ServiceTier) + " has no price here", Param: "service_tier",
+			Hint: "leave service_tier out: the price books hold standard rates",
+		}
+	}
 	facts, err := g.facts(snap, in, env) // identify, data
 	if err != nil {
 		return err
 	}
-	d := &dispatch{g: g, snap: snap, media: env.MediaBytes, usageAsked: env.IncludeUsage}
+	d := &dispatch{g: g, snap: snap, media: env.MediaBytes, usageAsked: env.IncludeUsage, capped: env.MaxOutput > 0}
 	p, err := g.plan(snap, d, in, &facts, env) // plan
 	if err != nil {
 		g.refuse(d, facts, err)

@@ -34,6 +34,7 @@ type Envelope struct {
 	Texts         []Segment
 	MediaBytes    int    // bytes of inline media, left out of the token estimate
 	BodyBytes     int    // length of the body
+	ServiceTier   string // what the request asks for beside the standard service (priority, flex, fast); "" = nothing
 	Metadata      Hints  // found in the body (metadata, user)
 	LastUser      Span   // text of the last user turn (first text segment of it), inside the quotes
 	Turns         int    // messages

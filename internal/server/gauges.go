@@ -21,12 +21,22 @@ type budgetGauges struct{ s *Server }
 var budgetDesc = prometheus.NewDesc("weir_budget_usd", "Budget nodes: limit, spent and held in US dollars.",
 	[]string{"node", "what"}, nil)
 
-// Describe sends the one description.
-func (g budgetGauges) Describe(ch chan<- *prometheus.Desc) { ch <- budgetDesc }
+var alertDesc = prometheus.NewDesc("weir_budget_alert_percent",
+	"The highest mark of alert_at that a budget has passed in its period; 0 = none.", []string{"node"}, nil)
+
+// Describe sends the descriptions.
+func (g budgetGauges) Describe(ch chan<- *prometheus.Desc) {
+	ch <- budgetDesc
+	ch <- alertDesc
+}
 
 // Collect sends the state of every node.
 func (g budgetGauges) Collect(ch chan<- prometheus.Metric) {
-	for _, n := range g.s.budgets.Snapshot() {
+	states := g.s.budgets.Snapshot()
+	for node, percent := range highest(g.s.config.Load().Budgets, states) {
+		ch <- prometheus.MustNewConstMetric(alertDesc, prometheus.GaugeValue, float64(percent), node)
+	}
+	for _, n := range states {
 		for what, v := range map[string]int64{"limit": int64(n.Limit), "spent": int64(n.Spent), "held": int64(n.Held)} {
 			ch <- prometheus.MustNewConstMetric(budgetDesc, prometheus.GaugeValue, float64(v)/1e9, n.Node, what)
 		}

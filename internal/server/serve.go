@@ -19,7 +19,7 @@ import (
 func (s *Server) Serve(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	go s.refreshKeys(background)
+	go s.lookAfter(background)
 	api, admin := s.httpServer(s.apiRoutes()), s.httpServer(s.adminRoutes())
 	failed := make(chan error, 2)
 	for _, l := range []struct {
@@ -59,15 +59,20 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	}
 }
 
-// refreshKeys reads keys that another process made or revoked.
-func (s *Server) refreshKeys(ctx context.Context) {
+// lookAfter reads keys that another process made or revoked, and tells of budgets that pass a mark.
+func (s *Server) lookAfter(ctx context.Context) {
 	tick := time.NewTicker(keysEvery)
 	defer tick.Stop()
+	marks := alerts{}
 	for {
 		select {
 		case <-tick.C:
 			if err := s.keys.Refresh(); err != nil {
 				s.opt.Log.Error("keys could not be read again", slog.String("cause", err.Error()))
+			}
+			for _, a := range marks.passed(s.config.Load().Budgets, s.budgets.Snapshot()) {
+				s.opt.Log.Warn("a budget has passed a mark", slog.String("node", a.node), slog.Int("percent", a.percent),
+					slog.String("spent", a.spent.String()), slog.String("limit", a.limit.String()))
 			}
 		case <-ctx.Done():
 			return

@@ -68,7 +68,7 @@ func open(t *testing.T) *quickstart {
 		t.Fatal(err)
 	}
 	c.Listen = config.Listen{API: "127.0.0.1:0", Admin: "127.0.0.1:0"}
-	s, err := server.New(server.Options{Config: c})
+	s, err := server.New(server.Options{Config: c, DroppedLines: func() uint64 { return 0 }})
 	if err != nil {
 		t.Fatal(err)
 	}

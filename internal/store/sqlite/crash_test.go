@@ -33,8 +33,15 @@ const (
 	crashLimit    = 50 * money.USD
 )
 
-// TestMain lets the test binary be the process that crashes.
+// TestMain lets the test binary be the process that crashes, or one that opens directories.
 func TestMain(m *testing.M) {
+	if os.Getenv(opener) != "" {
+		if err := openAll(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		if err := child(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -51,23 +51,41 @@ func TestDecodeParts(t *testing.T) {
 		name, block string
 		want        []llm.Part
 	}{
-		{"redacted thinking", `{"type":"redacted_thinking","data":"xyz"}`,
-			[]llm.Part{{Kind: llm.Reasoning, Opaque: jsontext.Value(`{"type":"redacted_thinking","data":"xyz"}`)}}},
-		{"server tool use", `{"type":"server_tool_use","id":"s","name":"web_search","input":{"q":"a"}}`,
-			[]llm.Part{{Kind: llm.Reasoning,
-				Opaque: jsontext.Value(`{"type":"server_tool_use","id":"s","name":"web_search","input":{"q":"a"}}`)}}},
-		{"failed tool", `{"type":"tool_result","tool_use_id":"t","is_error":true,"content":"boom"}`,
-			[]llm.Part{{Kind: llm.ToolResult,
-				Result: &llm.ToolAnswer{ID: "t", IsError: true, Content: []llm.Part{text("boom")}}}}},
-		{"tool result without content", `{"type":"tool_result","tool_use_id":"t"}`,
-			[]llm.Part{{Kind: llm.ToolResult, Result: &llm.ToolAnswer{ID: "t"}}}},
-		{"pdf by url", `{"type":"document","source":{"type":"url","url":"https://x/a"}}`,
-			[]llm.Part{{Kind: llm.Media, Media: &llm.MediaPart{MIME: "application/pdf", URL: "https://x/a"}}}},
-		{"document of blocks", `{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"}]}}`,
-			[]llm.Part{text("a")}},
-		{"search result", `{"type":"search_result","source":"https://x","title":"t","content":[{"type":"text",` +
-			`"text":"a"}]}`,
-			[]llm.Part{text("a")}},
+		{
+			"redacted thinking", `{"type":"redacted_thinking","data":"xyz"}`,
+			[]llm.Part{{Kind: llm.Reasoning, Opaque: jsontext.Value(`{"type":"redacted_thinking","data":"xyz"}`)}},
+		},
+		{
+			"server tool use", `{"type":"server_tool_use","id":"s","name":"web_search","input":{"q":"a"}}`,
+			[]llm.Part{{
+				Kind:   llm.Reasoning,
+				Opaque: jsontext.Value(`{"type":"server_tool_use","id":"s","name":"web_search","input":{"q":"a"}}`),
+			}},
+		},
+		{
+			"failed tool", `{"type":"tool_result","tool_use_id":"t","is_error":true,"content":"boom"}`,
+			[]llm.Part{{
+				Kind:   llm.ToolResult,
+				Result: &llm.ToolAnswer{ID: "t", IsError: true, Content: []llm.Part{text("boom")}},
+			}},
+		},
+		{
+			"tool result without content", `{"type":"tool_result","tool_use_id":"t"}`,
+			[]llm.Part{{Kind: llm.ToolResult, Result: &llm.ToolAnswer{ID: "t"}}},
+		},
+		{
+			"pdf by url", `{"type":"document","source":{"type":"url","url":"https://x/a"}}`,
+			[]llm.Part{{Kind: llm.Media, Media: &llm.MediaPart{MIME: "application/pdf", URL: "https://x/a"}}},
+		},
+		{
+			"document of blocks", `{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"}]}}`,
+			[]llm.Part{text("a")},
+		},
+		{
+			"search result", `{"type":"search_result","source":"https://x","title":"t","content":[{"type":"text",` +
+				`"text":"a"}]}`,
+			[]llm.Part{text("a")},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			body := `{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[` + tt.block + `]}]}`
@@ -84,10 +102,10 @@ func TestDecodeParts(t *testing.T) {
 
 func TestDecodeToolChoice(t *testing.T) {
 	for in, want := range map[string]llm.ToolChoice{
-		`{"type":"auto"}`:               {Mode: "auto"},
-		`{"type":"any"}`:                {Mode: "required"},
-		`{"type":"none"}`:               {Mode: "none"},
-		`{"type":"tool","name":"find"}`: {Mode: "tool", Name: "find"},
+		`{"type":"auto"}`:                                  {Mode: "auto"},
+		`{"type":"any"}`:                                   {Mode: "required"},
+		`{"type":"none"}`:                                  {Mode: "none"},
+		`{"type":"tool","name":"find"}`:                    {Mode: "tool", Name: "find"},
 		`{"type":"auto","disable_parallel_tool_use":true}`: {Mode: "auto", NoParallel: true},
 	} {
 		q, err := Front{}.Decode([]byte(`{"model":"m","max_tokens":1,"messages":[],"tool_choice":` + in + `}`))
@@ -118,23 +136,35 @@ func TestDecodeRefuses(t *testing.T) {
 		code       llm.Code
 		param      string
 	}{
-		{"stored file", `{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file",` +
-			`"file_id":"f"}}]}]}`,
-			llm.CodeUnfit, "messages[0].content[0].source"},
-		{"server tool", `{"messages":[],"tools":[{"type":"web_search_20250305","name":"web_search"}]}`, llm.CodeUnfit,
-			"tools[0]"},
-		{"container upload", `{"messages":[{"role":"user","content":[{"type":"container_upload","file_id":"f"}]}]}`,
-			llm.CodeUnfit, "messages[0].content[0]"},
+		{
+			"stored file", `{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file",` +
+				`"file_id":"f"}}]}]}`,
+			llm.CodeUnfit, "messages[0].content[0].source",
+		},
+		{
+			"server tool", `{"messages":[],"tools":[{"type":"web_search_20250305","name":"web_search"}]}`, llm.CodeUnfit,
+			"tools[0]",
+		},
+		{
+			"container upload", `{"messages":[{"role":"user","content":[{"type":"container_upload","file_id":"f"}]}]}`,
+			llm.CodeUnfit, "messages[0].content[0]",
+		},
 		{"wrong type", `{"max_tokens":"many"}`, llm.CodeInvalid, "max_tokens"},
 		{"broken", `{"max_tokens":`, llm.CodeInvalid, ""},
 		{"role", `{"messages":[{"role":"tool","content":"x"}]}`, llm.CodeInvalid, "messages[0].role"},
-		{"no source", `{"messages":[{"role":"user","content":[{"type":"image"}]}]}`, llm.CodeInvalid,
-			"messages[0].content[0].source"},
-		{"empty source", `{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64"}}]}]}`,
-			llm.CodeInvalid, "messages[0].content[0].source"},
+		{
+			"no source", `{"messages":[{"role":"user","content":[{"type":"image"}]}]}`, llm.CodeInvalid,
+			"messages[0].content[0].source",
+		},
+		{
+			"empty source", `{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64"}}]}]}`,
+			llm.CodeInvalid, "messages[0].content[0].source",
+		},
 		{"choice", `{"messages":[],"tool_choice":{"type":"maybe"}}`, llm.CodeInvalid, "tool_choice.type"},
-		{"format", `{"messages":[],"output_config":{"format":{"type":"xml"}}}`, llm.CodeInvalid,
-			"output_config.format.type"},
+		{
+			"format", `{"messages":[],"output_config":{"format":{"type":"xml"}}}`, llm.CodeInvalid,
+			"output_config.format.type",
+		},
 		{"content", `{"messages":[{"role":"user","content":7}]}`, llm.CodeInvalid, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -28,8 +28,10 @@ func toolResult(id, s string) llm.Part {
 }
 
 func TestEncode(t *testing.T) {
-	call1 := llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "functions.a:0", Name: "a",
-		Args: jsontext.Value(`{"x":1}`)}}
+	call1 := llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{
+		ID: "functions.a:0", Name: "a",
+		Args: jsontext.Value(`{"x":1}`),
+	}}
 	call2 := llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "b", Name: "b"}}
 	hello := []llm.Message{user(text("hi"))}
 	for _, tt := range []struct {
@@ -37,8 +39,11 @@ func TestEncode(t *testing.T) {
 		q    llm.Request
 		want string
 	}{
-		{"least", llm.Request{Messages: hello},
-			`{"model":"claude-x","max_tokens":100,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}`},
+		{
+			"least",
+			llm.Request{Messages: hello},
+			`{"model":"claude-x","max_tokens":100,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}`,
+		},
 		{"sampling", llm.Request{
 			Messages: hello, MaxOutput: 40, Temperature: ptr(1.5), TopP: ptr(0.5), Seed: ptr(int64(1)), Stop: []string{"END"},
 			System: []llm.Part{text("s"), text(" ")}, User: "u",
@@ -57,20 +62,30 @@ func TestEncode(t *testing.T) {
 			`"text":"more"}]}]}`},
 		{"tools, forced, one at a time", llm.Request{
 			Messages: hello, Choice: llm.ToolChoice{Mode: "tool", Name: "f", NoParallel: true},
-			Tools: []llm.Tool{{Name: "f", Description: "d", Strict: true, Schema: jsontext.Value(`{"type":"object"}`)},
-				{Name: "g"}},
+			Tools: []llm.Tool{
+				{Name: "f", Description: "d", Strict: true, Schema: jsontext.Value(`{"type":"object"}`)},
+				{Name: "g"},
+			},
 		}, `{"model":"claude-x","max_tokens":100,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],` +
 			`"tools":[{"name":"f","description":"d","input_schema":{"type":"object"},"strict":true},` +
 			`{"name":"g","input_schema":{"type":"object","properties":{}}}],` +
 			`"tool_choice":{"type":"tool","name":"f","disable_parallel_tool_use":true}}`},
-		{"schema", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_schema",
-			Schema: jsontext.Value(`{"type":"object"}`)}},
+		{
+			"schema",
+			llm.Request{Messages: hello, Format: &llm.Format{
+				Kind:   "json_schema",
+				Schema: jsontext.Value(`{"type":"object"}`),
+			}},
 			`{"model":"claude-x","max_tokens":100,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],` +
-				`"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}`},
-		{"json_object", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_object"}},
+				`"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}`,
+		},
+		{
+			"json_object",
+			llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_object"}},
 			`{"model":"claude-x","max_tokens":100,"system":[{"type":"text",` +
 				`"text":"Answer with one JSON object and nothing else."}],` +
-				`"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}`},
+				`"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}`,
+		},
 		{"media", llm.Request{Messages: []llm.Message{user(
 			llm.Part{Kind: llm.Media, Media: &llm.MediaPart{MIME: "image/png", Data: "AAAA"}},
 			llm.Part{Kind: llm.Media, Media: &llm.MediaPart{URL: "https://x/a.pdf"}},
@@ -84,7 +99,8 @@ func TestEncode(t *testing.T) {
 				{Kind: llm.Reasoning, Text: "h", Opaque: jsontext.Value(`{"type":"thinking","thinking":"h","signature":"s"}`)},
 				{Kind: llm.Reasoning, Text: "g", Opaque: jsontext.Value(`{"thoughtSignature":"x"}`)},
 				{Kind: llm.Reasoning, Text: "o", Opaque: jsontext.Value(`{"type":"reasoning","encrypted_content":"x"}`)},
-				{Kind: llm.Reasoning, Text: "d"}, text("so far \n"),
+				{Kind: llm.Reasoning, Text: "d"},
+				text("so far \n"),
 			}},
 		}}, `{"model":"claude-x","max_tokens":100,"messages":[{"role":"user","content":[{"type":"text","text":"q"}]},` +
 			`{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"text",` +
@@ -140,13 +156,23 @@ func TestEncodeRefuses(t *testing.T) {
 		{"no cap", llm.Request{Messages: hello}, 0, llm.CodeInvalid},
 		{"white stop", llm.Request{Messages: hello, Stop: []string{"\n"}}, 9, llm.CodeUnfit},
 		{"nothing to answer", llm.Request{Messages: []llm.Message{user(text("  "))}}, 9, llm.CodeInvalid},
-		{"broken arguments", llm.Request{Messages: []llm.Message{{Role: llm.Assistant, Parts: []llm.Part{broken}}}}, 9,
-			llm.CodeInvalid},
+		{
+			"broken arguments",
+			llm.Request{Messages: []llm.Message{{Role: llm.Assistant, Parts: []llm.Part{broken}}}},
+			9,
+			llm.CodeInvalid,
+		},
 		{"audio", llm.Request{Messages: []llm.Message{user(audio)}}, 9, llm.CodeUnfit},
 		{"no schema", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_schema"}}, 9, llm.CodeInvalid},
-		{"broken schema", llm.Request{Messages: hello, Tools: []llm.Tool{{Name: "f",
-			Schema: jsontext.Value(`{"a":1,"a":2}`)}}}, 9,
-			llm.CodeInvalid},
+		{
+			"broken schema",
+			llm.Request{Messages: hello, Tools: []llm.Tool{{
+				Name:   "f",
+				Schema: jsontext.Value(`{"a":1,"a":2}`),
+			}}},
+			9,
+			llm.CodeInvalid,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Back{}.Encode(&tt.q, order(tt.max))
@@ -183,8 +209,10 @@ func TestForwardChangesOnlyWhatItMust(t *testing.T) {
 		{"stream off", `{"stream": true,"model":"route",` + rest, 0, false, `{"stream": false,"model":"claude-x",` + rest},
 		{"stream on", `{ "model":"route",` + rest, 0, true, `{"stream":true, "model":"claude-x",` + rest},
 		{"stream null", `{"stream":null,"model":"route",` + rest, 0, true, `{"stream":true,"model":"claude-x",` + rest},
-		{"hints stay here", `{"metadata":{"agent":"a","user_id":"u", "k" : {"v":1} },"model":"route",` + rest, 0, false,
-			`{"metadata":{"user_id":"u","k":{"v":1}},"model":"claude-x",` + rest},
+		{
+			"hints stay here", `{"metadata":{"agent":"a","user_id":"u", "k" : {"v":1} },"model":"route",` + rest, 0, false,
+			`{"metadata":{"user_id":"u","k":{"v":1}},"model":"claude-x",` + rest,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := order(tt.maxOut)

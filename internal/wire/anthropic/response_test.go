@@ -128,12 +128,17 @@ func TestFrontResponse(t *testing.T) {
 			`"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":0,"cache_creation_input_tokens":0,` +
 			`"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},` +
 			`"output_tokens":0}}`},
-		{"refusal", llm.Response{ID: "i", Choices: []llm.Choice{{Stop: llm.StopEnd, Seq: "X",
-			Parts: []llm.Part{{Kind: llm.Refusal, Text: "no"}}}}},
+		{
+			"refusal",
+			llm.Response{ID: "i", Choices: []llm.Choice{{
+				Stop: llm.StopEnd, Seq: "X",
+				Parts: []llm.Part{{Kind: llm.Refusal, Text: "no"}},
+			}}},
 			`{"id":"i","type":"message","role":"assistant","model":"","content":[{"type":"text","text":"no"}],` +
 				`"stop_reason":"refusal","stop_sequence":"X","usage":{"input_tokens":0,"cache_creation_input_tokens":0,` +
 				`"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},` +
-				`"output_tokens":0}}`},
+				`"output_tokens":0}}`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Front{}.Response(&tt.r)
@@ -289,17 +294,25 @@ func TestUsageMeters(t *testing.T) {
 		name, usage string
 		want        llm.Usage
 	}{
-		{"writes without a split live 5 minutes", `{"input_tokens":1,"cache_creation_input_tokens":9,"output_tokens":2}`,
-			llm.Usage{Input: 1, CacheWrite5m: 9, Output: 2}},
+		{
+			"writes without a split live 5 minutes", `{"input_tokens":1,"cache_creation_input_tokens":9,"output_tokens":2}`,
+			llm.Usage{Input: 1, CacheWrite5m: 9, Output: 2},
+		},
 		{"split alone", `{"cache_creation":{"ephemeral_1h_input_tokens":9}}`, llm.Usage{CacheWrite1h: 9}},
-		{"nulls", `{"input_tokens":null,"cache_creation":null,"output_tokens_details":null,"iterations":null}`,
-			llm.Usage{}},
-		{"never negative", `{"input_tokens":-5,"output_tokens":3,"output_tokens_details":{"thinking_tokens":9}}`,
-			llm.Usage{Reasoning: 3}},
-		{"compaction is billed too", `{"input_tokens":10,"output_tokens":2,"iterations":[` +
-			`{"type":"compaction","input_tokens":100,"output_tokens":30,"cache_creation_input_tokens":7},` +
-			`{"type":"message","input_tokens":10,"output_tokens":2},{"type":"advisor_message","input_tokens":99}]}`,
-			llm.Usage{Input: 110, Output: 32, CacheWrite5m: 7}},
+		{
+			"nulls", `{"input_tokens":null,"cache_creation":null,"output_tokens_details":null,"iterations":null}`,
+			llm.Usage{},
+		},
+		{
+			"never negative", `{"input_tokens":-5,"output_tokens":3,"output_tokens_details":{"thinking_tokens":9}}`,
+			llm.Usage{Reasoning: 3},
+		},
+		{
+			"compaction is billed too", `{"input_tokens":10,"output_tokens":2,"iterations":[` +
+				`{"type":"compaction","input_tokens":100,"output_tokens":30,"cache_creation_input_tokens":7},` +
+				`{"type":"message","input_tokens":10,"output_tokens":2},{"type":"advisor_message","input_tokens":99}]}`,
+			llm.Usage{Input: 110, Output: 32, CacheWrite5m: 7},
+		},
 	} {
 		r, err := Back{}.Response([]byte(`{"content":[],"usage":` + tt.usage + `}`))
 		if err != nil {

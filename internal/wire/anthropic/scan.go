@@ -95,8 +95,21 @@ func (s *scanner) member(key string) {
 		s.outputConfig()
 	case "output_format":
 		s.format()
+	case "service_tier", "speed":
+		s.serviceTier()
 	case "":
 		s.collect("")
+	}
+}
+
+// serviceTier keeps a tier or speed that is billed by other rates than the standard ones.
+func (s *scanner) serviceTier() {
+	if s.Null() {
+		return
+	}
+	v := s.String()
+	if tier := v.Text(s.body); tier != "auto" && tier != "standard_only" && tier != "standard" {
+		s.env.ServiceTier = tier
 	}
 }
 

@@ -72,10 +72,18 @@ func TestScanTellsEnoughToRoute(t *testing.T) {
 		{`first \"question\"`, llm.User, true},
 		{"hmm", "", false},
 		{"I look.", llm.Assistant, false},
-		{"find", "", false}, {"402", "", false}, {"two", "", false},
-		{"found", "", false}, {"plain words", "", false}, {"and now?", llm.User, false},
-		{"find", "", false}, {"finds it", "", false}, {"object", "", false},
-		{"json_schema", "", false}, {"object", "", false}, {"Answer", "", false},
+		{"find", "", false},
+		{"402", "", false},
+		{"two", "", false},
+		{"found", "", false},
+		{"plain words", "", false},
+		{"and now?", llm.User, false},
+		{"find", "", false},
+		{"finds it", "", false},
+		{"object", "", false},
+		{"json_schema", "", false},
+		{"object", "", false},
+		{"Answer", "", false},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("texts (-want +got):\n%s", d)
@@ -89,22 +97,37 @@ func TestScanNeeds(t *testing.T) {
 		media       int
 	}{
 		{"image by url", `{"type":"image","source":{"type":"url","url":"https://x/y.png"}}`, llm.Needs{Vision: true}, 0},
-		{"pdf", `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0="}}`,
-			llm.Needs{Documents: true}, 8},
-		{"document of text", `{"type":"document","source":{"type":"text","media_type":"text/plain","data":"hi"}}`,
-			llm.Needs{}, 0},
+		{
+			"pdf", `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0="}}`,
+			llm.Needs{Documents: true},
+			8,
+		},
+		{
+			"document of text", `{"type":"document","source":{"type":"text","media_type":"text/plain","data":"hi"}}`,
+			llm.Needs{},
+			0,
+		},
 		{"document of blocks", `{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"},
 			{"type":"image","source":{"type":"base64","media_type":"image/png",
    "data":"AAAA"}}]}}`, llm.Needs{Vision: true}, 4},
-		{"image in a tool result", `{"type":"tool_result","tool_use_id":"t","content":[
+		{
+			"image in a tool result", `{"type":"tool_result","tool_use_id":"t","content":[
 			{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]}`,
-			llm.Needs{Vision: true, Tools: true}, 4},
-		{"a server tool's result", `{"type":"web_search_tool_result","tool_use_id":"s","content":{"error_code":"x"}}`,
-			llm.Needs{}, 0},
+			llm.Needs{Vision: true, Tools: true},
+			4,
+		},
+		{
+			"a server tool's result", `{"type":"web_search_tool_result","tool_use_id":"s","content":{"error_code":"x"}}`,
+			llm.Needs{},
+			0,
+		},
 		{"a search result", `{"type":"search_result","source":"https://x","title":"t","content":[
 			{"type":"text","text":"a"}]}`, llm.Needs{}, 0},
-		{"audio", `{"type":"audio","source":{"type":"base64","media_type":"audio/wav","data":"AAAA"}}`,
-			llm.Needs{Audio: true}, 4},
+		{
+			"audio", `{"type":"audio","source":{"type":"base64","media_type":"audio/wav","data":"AAAA"}}`,
+			llm.Needs{Audio: true},
+			4,
+		},
 		{"container upload", `{"type":"container_upload","file_id":"f"}`, llm.Needs{Documents: true}, 0},
 		{"stored file", `{"type":"document","source":{"type":"file","file_id":"f"}}`, llm.Needs{Documents: true}, 0},
 	} {
@@ -126,8 +149,10 @@ func TestScanRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, body, param, say string }{
 		{"no max_tokens", `{"model":"m","messages":[{"role":"user","content":"x"}]}`, "max_tokens", "demands a cap"},
 		{"null max_tokens", `{"model":"m","max_tokens":null,"messages":[{"role":"user","content":"x"}]}`, "max_tokens", ""},
-		{"max_tokens 0", `{"model":"m","max_tokens":0,"messages":[{"role":"user","content":"x"}]}`, "max_tokens",
-			"at least 1"},
+		{
+			"max_tokens 0", `{"model":"m","max_tokens":0,"messages":[{"role":"user","content":"x"}]}`, "max_tokens",
+			"at least 1",
+		},
 		{"max_tokens text", `{"model":"m","max_tokens":"9","messages":[]}`, "max_tokens", "want a number"},
 		{"no model", `{"max_tokens":1,"messages":[{"role":"user","content":"x"}]}`, "model", "name a model"},
 		{"empty model", `{"model":"","max_tokens":1,"messages":[]}`, "model", "empty"},
@@ -135,12 +160,18 @@ func TestScanRefuses(t *testing.T) {
 		{"empty messages", `{"model":"m","max_tokens":1,"messages":[]}`, "messages", "at least one"},
 		{"case variant", `{"Model":"m","max_tokens":1,"messages":[]}`, "Model", "only in case"},
 		{"duplicate", `{"model":"m","model":"n"}`, "model", "twice"},
-		{"unknown role", `{"model":"m","max_tokens":1,"messages":[{"role":"tool","content":"x"}]}`, "messages[0].role",
-			"want user"},
-		{"message without content", `{"model":"m","max_tokens":1,"messages":[{"role":"user"}]}`, "messages[0]",
-			"role and content"},
-		{"block without type", `{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"text":"x"}]}]}`, "",
-			"type"},
+		{
+			"unknown role", `{"model":"m","max_tokens":1,"messages":[{"role":"tool","content":"x"}]}`, "messages[0].role",
+			"want user",
+		},
+		{
+			"message without content", `{"model":"m","max_tokens":1,"messages":[{"role":"user"}]}`, "messages[0]",
+			"role and content",
+		},
+		{
+			"block without type", `{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"text":"x"}]}]}`, "",
+			"type",
+		},
 		{"content number", `{"model":"m","max_tokens":1,"messages":[{"role":"user","content":1}]}`, "", "content blocks"},
 		{"trailing", `{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}]} x`, "", "after the end"},
 		{"no object", `[1]`, "", "want an object"},

@@ -115,13 +115,17 @@ func TestStreamFull(t *testing.T) {
 	}
 	answer := &llm.Response{ID: "msg_1", Model: "claude-s", Usage: &recordedUsage, Choices: []llm.Choice{{
 		Stop: llm.StopToolUse, Parts: []llm.Part{
-			{Kind: llm.Reasoning, Text: "I must look.",
-				Opaque: jsontext.Value(`{"type":"thinking","thinking":"I must look.","signature":"c2ln"}`)},
+			{
+				Kind: llm.Reasoning, Text: "I must look.",
+				Opaque: jsontext.Value(`{"type":"thinking","thinking":"I must look.","signature":"c2ln"}`),
+			},
 			text(`One "moment" é`),
 			{Kind: llm.Reasoning, Opaque: jsontext.Value(`{"input":{"q":"a"},"type":"server_tool_use","id":"srv",` +
 				`"name":"web_search"}`)},
-			{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "toolu_1", Name: "find",
-				Args: jsontext.Value(`{"invoice": "402\u00e9"}`)}},
+			{Kind: llm.ToolUse, Tool: &llm.ToolCall{
+				ID: "toolu_1", Name: "find",
+				Args: jsontext.Value(`{"invoice": "402\u00e9"}`),
+			}},
 		},
 	}}}
 	if d := cmp.Diff(answer, got); d != "" {
@@ -186,9 +190,12 @@ func TestStreamError(t *testing.T) {
 		code     llm.Code
 		upstream int
 	}{
-		{"overloaded_error", llm.CodeUpstream, 529}, {"api_error", llm.CodeUpstream, 500},
-		{"rate_limit_error", llm.CodeRate, 429}, {"timeout_error", llm.CodeTimeout, 504},
-		{"invalid_request_error", llm.CodeInvalid, 400}, {"authentication_error", llm.CodeUpstream, 401},
+		{"overloaded_error", llm.CodeUpstream, 529},
+		{"api_error", llm.CodeUpstream, 500},
+		{"rate_limit_error", llm.CodeRate, 429},
+		{"timeout_error", llm.CodeTimeout, 504},
+		{"invalid_request_error", llm.CodeInvalid, 400},
+		{"authentication_error", llm.CodeUpstream, 401},
 	} {
 		r := Back{}.Stream(wire.StreamOptions{})
 		ds := readAll(t, r, frame("error", `{"type":"error","error":{"type":"`+tt.kind+`","message":"m"}}`))
@@ -215,8 +222,10 @@ func TestStreamFramesWithoutMeaning(t *testing.T) {
 			t.Errorf("%q: %+v, %v", f, d, err)
 		}
 	}
-	for _, f := range []string{"data: {\n\n", "data: [1]\n\n", "data: {\"type\":1}\n\n",
-		"data: {\"delta\":{},\"delta\":{}}\n\n"} {
+	for _, f := range []string{
+		"data: {\n\n", "data: [1]\n\n", "data: {\"type\":1}\n\n",
+		"data: {\"delta\":{},\"delta\":{}}\n\n",
+	} {
 		if _, err := r.Read([]byte(f)); llm.AsError(err).Code != llm.CodeUpstream {
 			t.Errorf("%q: error = %v", f, err)
 		}
@@ -228,7 +237,8 @@ func TestStreamToolThatOpensWithItsArguments(t *testing.T) {
 	ds := readAll(t, r, block1("0", `"type":"tool_use","id":"a","name":"f","input":{ }`)+
 		block1("1", `"type":"tool_use","id":"b","name":"g","input":{"k":1}`))
 	want := []llm.Event{
-		{Kind: llm.EvToolStart, ID: "a", Name: "f"}, {Kind: llm.EvToolStart, Tool: 1, ID: "b", Name: "g"},
+		{Kind: llm.EvToolStart, ID: "a", Name: "f"},
+		{Kind: llm.EvToolStart, Tool: 1, ID: "b", Name: "g"},
 		{Kind: llm.EvToolArgs, Tool: 1, Text: `{"k":1}`},
 	}
 	if d := cmp.Diff(want, eventsOf(ds)); d != "" {
@@ -289,50 +299,108 @@ func TestWriter(t *testing.T) {
 		evs  []llm.Event
 		want string
 	}{
-		{"text", []llm.Event{start, say("Hel"), say("lo\n"), stop(llm.StopEnd), meter, end},
+		{
+			"text",
+			[]llm.Event{start, say("Hel"), say("lo\n"), stop(llm.StopEnd), meter, end},
 			opening + block1("0", textStart) + delta1("0", `"type":"text_delta","text":"Hel"`) +
-				delta1("0", `"type":"text_delta","text":"lo\n"`) + stop1("0") + closing("end_turn", someUsage)},
+				delta1("0", `"type":"text_delta","text":"lo\n"`) + stop1("0") + closing("end_turn", someUsage),
+		},
 		{"nothing", []llm.Event{start, stop(llm.StopLength), end}, opening + closing("max_tokens", noUsage)},
-		{"text, then a tool", []llm.Event{start, say("x"), tool(0, "a", "f"), args(0, `{"in`), args(0, `":1}`),
-			stop(llm.StopToolUse), end},
+		{
+			"text, then a tool",
+			[]llm.Event{
+				start, say("x"), tool(0, "a", "f"), args(0, `{"in`), args(0, `":1}`),
+				stop(llm.StopToolUse), end,
+			},
 			opening + block1("0", textStart) + delta1("0", `"type":"text_delta","text":"x"`) + stop1("0") +
 				block1("1", toolA) + delta1("1", `"type":"input_json_delta","partial_json":"{\"in"`) +
-				delta1("1", `"type":"input_json_delta","partial_json":"\":1}"`) + stop1("1") + closing("tool_use", noUsage)},
-		{"interleaved tools do not overlap", []llm.Event{start, tool(0, "a", "f"), args(0, `{`), tool(1, "", "g"), args(1,
-			`{"k"`),
-			args(0, `}`), say("after"), args(1, `:2}`), stop(llm.StopToolUse), end},
+				delta1("1", `"type":"input_json_delta","partial_json":"\":1}"`) + stop1("1") + closing("tool_use", noUsage),
+		},
+		{
+			"interleaved tools do not overlap",
+			[]llm.Event{
+				start, tool(0, "a", "f"), args(0, `{`), tool(1, "", "g"), args(1,
+					`{"k"`),
+				args(0, `}`), say("after"), args(1, `:2}`), stop(llm.StopToolUse), end,
+			},
 			opening + block1("0", toolA) + delta1("0", `"type":"input_json_delta","partial_json":"{"`) +
 				delta1("0", `"type":"input_json_delta","partial_json":"}"`) + stop1("0") +
 				block1("1", toolB) + delta1("1", `"type":"input_json_delta","partial_json":"{\"k\":2}"`) + stop1("1") +
 				block1("2", textStart) + delta1("2", `"type":"text_delta","text":"after"`) + stop1("2") +
-				closing("tool_use", noUsage)},
-		{"thinking with its signature", []llm.Event{start, {Kind: llm.EvThink, Text: "h"}, {Kind: llm.EvThink, Text: "m"},
-			{Kind: llm.EvThink, Opaque: []byte(`{"type":"thinking","signature":"s"}`)}, say("x"), stop(llm.StopEnd), end},
+				closing("tool_use", noUsage),
+		},
+		{
+			"thinking with its signature",
+			[]llm.Event{
+				start,
+				{Kind: llm.EvThink, Text: "h"},
+				{Kind: llm.EvThink, Text: "m"},
+				{Kind: llm.EvThink, Opaque: []byte(`{"type":"thinking","signature":"s"}`)},
+				say("x"), stop(llm.StopEnd), end,
+			},
 			opening + block1("0", `"type":"thinking","thinking":"","signature":""`) +
 				delta1("0", `"type":"thinking_delta","thinking":"hm"`) + delta1("0", `"type":"signature_delta","signature":"s"`) +
 				stop1("0") + block1("1", textStart) + delta1("1", `"type":"text_delta","text":"x"`) + stop1("1") +
-				closing("end_turn", noUsage)},
-		{"redacted thinking", []llm.Event{start, {Kind: llm.EvThink,
-			Opaque: []byte(`{"type":"redacted_thinking","data":"d"}`)},
-			stop(llm.StopEnd), end},
-			opening + block1("0", `"type":"redacted_thinking","data":"d"`) + stop1("0") + closing("end_turn", noUsage)},
-		{"reasoning of another dialect", []llm.Event{start, {Kind: llm.EvThink, Text: "h"},
-			{Kind: llm.EvThink, Text: "g", Opaque: []byte(`{"thoughtSignature":"s"}`)}, say("x"), stop(llm.StopEnd), end},
+				closing("end_turn", noUsage),
+		},
+		{
+			"redacted thinking",
+			[]llm.Event{
+				start,
+				{
+					Kind:   llm.EvThink,
+					Opaque: []byte(`{"type":"redacted_thinking","data":"d"}`),
+				},
+				stop(llm.StopEnd), end,
+			},
+			opening + block1("0", `"type":"redacted_thinking","data":"d"`) + stop1("0") + closing("end_turn", noUsage),
+		},
+		{
+			"reasoning of another dialect",
+			[]llm.Event{
+				start,
+				{Kind: llm.EvThink, Text: "h"},
+				{Kind: llm.EvThink, Text: "g", Opaque: []byte(`{"thoughtSignature":"s"}`)},
+				say("x"), stop(llm.StopEnd), end,
+			},
 			opening + block1("0", textStart) + delta1("0", `"type":"text_delta","text":"x"`) + stop1("0") +
-				closing("end_turn", noUsage)},
-		{"refusal", []llm.Event{start, {Kind: llm.EvRefusal, Text: "no"}, stop(llm.StopEnd), end},
+				closing("end_turn", noUsage),
+		},
+		{
+			"refusal",
+			[]llm.Event{start, {Kind: llm.EvRefusal, Text: "no"}, stop(llm.StopEnd), end},
 			opening + block1("0", textStart) + delta1("0", `"type":"text_delta","text":"no"`) + stop1("0") +
-				closing("refusal", noUsage)},
-		{"ping before the start", []llm.Event{{Kind: llm.EvPing}, start, stop(llm.StopEnd), end},
-			frame("ping", `{"type":"ping"}`) + opening + closing("end_turn", noUsage)},
-		{"nothing after an error", []llm.Event{start, say("x"), {Kind: llm.EvError, Err: &llm.Error{Code: llm.CodeTimeout,
-			Message: "m"}},
-			say("y"), end, {Kind: llm.EvPing}},
+				closing("refusal", noUsage),
+		},
+		{
+			"ping before the start",
+			[]llm.Event{{Kind: llm.EvPing}, start, stop(llm.StopEnd), end},
+			frame("ping", `{"type":"ping"}`) + opening + closing("end_turn", noUsage),
+		},
+		{
+			"nothing after an error",
+			[]llm.Event{
+				start, say("x"),
+				{Kind: llm.EvError, Err: &llm.Error{
+					Code:    llm.CodeTimeout,
+					Message: "m",
+				}},
+				say("y"), end,
+				{Kind: llm.EvPing},
+			},
 			opening + block1("0", textStart) + delta1("0", `"type":"text_delta","text":"x"`) +
-				frame("error", `{"type":"error","error":{"type":"timeout_error","message":"m"}}`)},
-		{"other choices have no place", []llm.Event{start, {Kind: llm.EvText, Choice: 1, Text: "x"}, stop(llm.StopEnd),
-			end},
-			opening + closing("end_turn", noUsage)},
+				frame("error", `{"type":"error","error":{"type":"timeout_error","message":"m"}}`),
+		},
+		{
+			"other choices have no place",
+			[]llm.Event{
+				start,
+				{Kind: llm.EvText, Choice: 1, Text: "x"},
+				stop(llm.StopEnd),
+				end,
+			},
+			opening + closing("end_turn", noUsage),
+		},
 		{"stop sequence", []llm.Event{start, stop(llm.StopSequence), end}, opening + closing("stop_sequence", noUsage)},
 		{"arguments of no call", []llm.Event{start, args(3, "{}"), stop(llm.StopEnd), end}, opening + closing("end_turn",
 			noUsage)},

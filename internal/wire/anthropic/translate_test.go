@@ -58,16 +58,24 @@ func TestEncodeMedia(t *testing.T) {
 		media llm.MediaPart
 		want  string // the block, or what the refusal says
 	}{
-		{llm.MediaPart{MIME: "image/webp", Data: "UklG"},
-			`{"type":"image","source":{"type":"base64","media_type":"image/webp","data":"UklG"}}`},
+		{
+			llm.MediaPart{MIME: "image/webp", Data: "UklG"},
+			`{"type":"image","source":{"type":"base64","media_type":"image/webp","data":"UklG"}}`,
+		},
 		{llm.MediaPart{URL: "https://x/a"}, `{"type":"image","source":{"type":"url","url":"https://x/a"}}`},
 		{llm.MediaPart{URL: "https://x/a.pdf"}, `{"type":"document","source":{"type":"url","url":"https://x/a.pdf"}}`},
-		{llm.MediaPart{MIME: "application/pdf", URL: "https://x/a"},
-			`{"type":"document","source":{"type":"url","url":"https://x/a"}}`},
-		{llm.MediaPart{MIME: "application/pdf", Data: "JVBE"},
-			`{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBE"}}`},
-		{llm.MediaPart{MIME: "text/csv", Data: "YSxi"},
-			`{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a,b"}}`},
+		{
+			llm.MediaPart{MIME: "application/pdf", URL: "https://x/a"},
+			`{"type":"document","source":{"type":"url","url":"https://x/a"}}`,
+		},
+		{
+			llm.MediaPart{MIME: "application/pdf", Data: "JVBE"},
+			`{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBE"}}`,
+		},
+		{
+			llm.MediaPart{MIME: "text/csv", Data: "YSxi"},
+			`{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a,b"}}`,
+		},
 		{llm.MediaPart{MIME: "text/csv", Data: "%"}, "inline media is no base64"},
 		{llm.MediaPart{Data: "AAAA"}, "inline media without a media type"},
 		{llm.MediaPart{MIME: "video/mp4", Data: "AAAA"}, "takes no media of type video/mp4"},
@@ -99,8 +107,10 @@ func TestEncodeLeavesOutWhatSaysNothing(t *testing.T) {
 		Messages: []llm.Message{
 			user(text("a"), text("\t")),
 			{Role: llm.Assistant, Parts: []llm.Part{
-				{Kind: llm.Reasoning, Text: "hm"}, {Kind: llm.Reasoning, Opaque: []byte(`{"thoughtSignature":"s"}`)},
-				{Kind: llm.Reasoning, Opaque: []byte(`not json`)}, {Kind: llm.Reasoning, Opaque: []byte(`[1]`)},
+				{Kind: llm.Reasoning, Text: "hm"},
+				{Kind: llm.Reasoning, Opaque: []byte(`{"thoughtSignature":"s"}`)},
+				{Kind: llm.Reasoning, Opaque: []byte(`not json`)},
+				{Kind: llm.Reasoning, Opaque: []byte(`[1]`)},
 				{Kind: llm.Refusal, Text: "no"},
 			}},
 			user(text("b")),
@@ -129,18 +139,25 @@ func TestDecodeNamesWhatHasTheWrongShape(t *testing.T) {
 		body string
 		code llm.Code
 	}{
-		{turn(`7`), llm.CodeInvalid}, {turn(`{}`), llm.CodeInvalid}, {turn(`[7]`), llm.CodeInvalid},
-		{turn(`[{"type":7}]`), llm.CodeInvalid}, {turn(`[{"text":"no type"}]`), llm.CodeInvalid},
+		{turn(`7`), llm.CodeInvalid},
+		{turn(`{}`), llm.CodeInvalid},
+		{turn(`[7]`), llm.CodeInvalid},
+		{turn(`[{"type":7}]`), llm.CodeInvalid},
+		{turn(`[{"text":"no type"}]`), llm.CodeInvalid},
 		{turn(`[{"type":"hologram"}]`), llm.CodeUnfit},
-		{turn(`[{"type":"image"}]`), llm.CodeInvalid}, {turn(`[{"type":"image","source":7}]`), llm.CodeInvalid},
+		{turn(`[{"type":"image"}]`), llm.CodeInvalid},
+		{turn(`[{"type":"image","source":7}]`), llm.CodeInvalid},
 		{turn(`[{"type":"image","source":{"type":"base64"}}]`), llm.CodeInvalid},
 		{turn(`[{"type":"image","source":{"type":"cloud"}}]`), llm.CodeUnfit},
 		{turn(`[{"type":"tool_result","tool_use_id":"t","content":7}]`), llm.CodeInvalid},
 		{turn(`[{"type":"tool_result","tool_use_id":"t","content":[{"type":"hologram"}]}]`), llm.CodeUnfit},
 		{turn(`[{"type":"document","source":{"type":"content","content":[{"type":""}]}}]`), llm.CodeInvalid},
-		{`{"system":[{"type":"hologram"}]}`, llm.CodeUnfit}, {`{"system":7}`, llm.CodeInvalid},
-		{`{"tool_choice":{"type":"some"}}`, llm.CodeInvalid}, {`{"stop_sequences":[7]}`, llm.CodeInvalid},
-		{`{"output_format":{"type":"grammar"}}`, llm.CodeInvalid}, {`{"temperature":"hot"}`, llm.CodeInvalid},
+		{`{"system":[{"type":"hologram"}]}`, llm.CodeUnfit},
+		{`{"system":7}`, llm.CodeInvalid},
+		{`{"tool_choice":{"type":"some"}}`, llm.CodeInvalid},
+		{`{"stop_sequences":[7]}`, llm.CodeInvalid},
+		{`{"output_format":{"type":"grammar"}}`, llm.CodeInvalid},
+		{`{"temperature":"hot"}`, llm.CodeInvalid},
 	} {
 		_, err := Front{}.Decode([]byte(tt.body))
 		var e *llm.Error

@@ -34,8 +34,11 @@ func TestResponseReadsAnAnswer(t *testing.T) {
 		ID: "chatcmpl-1", Model: "gpt-4o-2024", Fingerprint: "fp_1", Created: 1748300000,
 		Choices: []llm.Choice{
 			{Parts: []llm.Part{text(`Invoice "402" is approved.`)}, Stop: llm.StopEnd},
-			{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}, toolUse("c1", "find", `{"id":402}`),
-				toolUse("c2", "now", `{}`)}, Stop: llm.StopToolUse},
+			{Parts: []llm.Part{
+				{Kind: llm.Reasoning, Text: "hm"},
+				toolUse("c1", "find", `{"id":402}`),
+				toolUse("c2", "now", `{}`),
+			}, Stop: llm.StopToolUse},
 			{Parts: []llm.Part{{Kind: llm.Refusal, Text: "I cannot."}}, Stop: llm.StopLength},
 		},
 		Usage: &llm.Usage{Input: 4, CacheRead: 16, Output: 9},
@@ -55,7 +58,8 @@ func TestPeekTellsWithoutDecoding(t *testing.T) {
 		{Kind: llm.EvStop, Stop: llm.StopEnd},
 		{Kind: llm.EvToolStart, Choice: 1, ID: "c1", Name: "find"},
 		{Kind: llm.EvToolStart, Choice: 1, Tool: 1, ID: "c2", Name: "now"},
-		{Kind: llm.EvStop, Choice: 1, Stop: llm.StopToolUse}, {Kind: llm.EvStop, Choice: 2, Stop: llm.StopLength},
+		{Kind: llm.EvStop, Choice: 1, Stop: llm.StopToolUse},
+		{Kind: llm.EvStop, Choice: 2, Stop: llm.StopLength},
 		{Kind: llm.EvMeter, Usage: &llm.Usage{Input: 4, CacheRead: 16, Output: 9}},
 	}
 	if d := cmp.Diff(want, events); d != "" {
@@ -73,26 +77,40 @@ func TestAnswersOfCompatibleServers(t *testing.T) {
 		name, choice string
 		want         llm.Choice
 	}{
-		{"pieces with thinking",
+		{
+			"pieces with thinking",
 			`{"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","` +
 				`text":"a"},{"type":"text","text":"b"}]},"finish_reason":"stop"}`,
-			llm.Choice{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}, text("ab")}, Stop: llm.StopEnd}},
-		{"thinking as a string", `{"message":{"content":[7,{"type":"thinking","thinking":"hm"}]},"finish_reason":"stop"}`,
-			llm.Choice{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}}, Stop: llm.StopEnd}},
-		{"arguments that are no string", `{"message":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":{}}}]}}`,
-			llm.Choice{Parts: []llm.Part{toolUse("c", "f", "{}")}}},
-		{"reasoning under two names",
+			llm.Choice{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}, text("ab")}, Stop: llm.StopEnd},
+		},
+		{
+			"thinking as a string", `{"message":{"content":[7,{"type":"thinking","thinking":"hm"}]},"finish_reason":"stop"}`,
+			llm.Choice{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}}, Stop: llm.StopEnd},
+		},
+		{
+			"arguments that are no string", `{"message":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":{}}}]}}`,
+			llm.Choice{Parts: []llm.Part{toolUse("c", "f", "{}")}},
+		},
+		{
+			"reasoning under two names",
 			`{"message":{"content":"a","reasoning":"hm","reasoning_content":"hm"},"finish_reason":"stop"}`,
-			llm.Choice{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}, text("a")}, Stop: llm.StopEnd}},
+			llm.Choice{Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm"}, text("a")}, Stop: llm.StopEnd},
+		},
 		{"function_call", `{"message":{"content":null,"function_call":{"name":"f","arguments":"{}"}},"finish_r` +
 			`eason":"function_call"}`, llm.Choice{Parts: []llm.Part{toolUse("", "f", "{}")}, Stop: llm.StopToolUse}},
-		{"broken arguments",
+		{
+			"broken arguments",
 			`{"message":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{\"a\":"}}]},"finish_reason":"length"}`,
-			llm.Choice{Parts: []llm.Part{toolUse("c", "f", `{"a":`)}, Stop: llm.StopLength}},
-		{"its own stop word", `{"message":{"content":"a"},"finish_reason":"budget"}`,
-			llm.Choice{Parts: []llm.Part{text("a")}, Stop: "budget"}},
-		{"nothing said", `{"message":{"role":"assistant","content":null},"finish_reason":"stop"}`,
-			llm.Choice{Stop: llm.StopEnd}},
+			llm.Choice{Parts: []llm.Part{toolUse("c", "f", `{"a":`)}, Stop: llm.StopLength},
+		},
+		{
+			"its own stop word", `{"message":{"content":"a"},"finish_reason":"budget"}`,
+			llm.Choice{Parts: []llm.Part{text("a")}, Stop: "budget"},
+		},
+		{
+			"nothing said", `{"message":{"role":"assistant","content":null},"finish_reason":"stop"}`,
+			llm.Choice{Stop: llm.StopEnd},
+		},
 		{"filtered", `{"message":null,"finish_reason":"content_filter"}`, llm.Choice{Stop: llm.StopFilter}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -113,16 +131,20 @@ func TestAnswersThatAreNone(t *testing.T) {
 		code llm.Code
 		says string
 	}{
-		{``, llm.CodeUpstream, "cannot be read"}, {`<html>`, llm.CodeUpstream, "cannot be read"},
+		{``, llm.CodeUpstream, "cannot be read"},
+		{`<html>`, llm.CodeUpstream, "cannot be read"},
 		{`[]`, llm.CodeUpstream, "cannot be read"},
-		{`{"choices":[]}`, llm.CodeUpstream, "without choices"}, {`{"choices":null}`, llm.CodeUpstream, "without choices"},
+		{`{"choices":[]}`, llm.CodeUpstream, "without choices"},
+		{`{"choices":null}`, llm.CodeUpstream, "without choices"},
 		{`{}`, llm.CodeUpstream, "without choices"},
 		{`{"choices":[{"index":0}],"choices":[]}`, llm.CodeUpstream, "cannot be read"},
 		{`{"choices":[{"index":128}]}`, llm.CodeUpstream, "cannot be read"},
 		{`{"choices":[` + strings.Repeat(`{"index":0},`, 128) + `{"index":0}]}`, llm.CodeUpstream, "cannot be read"},
 		{`{"choices":[{"index":0}],"error":{"message":null,"code":504}}`, llm.CodeTimeout, "took too long"},
-		{`{"choices":[{"message":{"tool_calls":[{"index":9000,"id":"c","function":{"name":"f"}}]}}]}`, llm.CodeUpstream,
-			"cannot be read"},
+		{
+			`{"choices":[{"message":{"tool_calls":[{"index":9000,"id":"c","function":{"name":"f"}}]}}]}`, llm.CodeUpstream,
+			"cannot be read",
+		},
 		{`{"choices":[{"message":{"tool_calls":{}}}]}`, llm.CodeUpstream, "cannot be read"},
 		{`{"error":{"message":"model is loading","type":"server_error"}}`, llm.CodeUpstream, "model is loading"},
 		{`{"error":{"message":"slow down","code":429}}`, llm.CodeRate, "slow down"},

@@ -30,20 +30,27 @@ func TestEncodeWritesARequest(t *testing.T) {
 		Model:  "ignored",
 		System: []llm.Part{text("Be brief."), text("Be right.")},
 		Messages: []llm.Message{
-			{Role: llm.User, Parts: []llm.Part{text("What is it?"), {Kind: llm.Media, Media: &llm.MediaPart{MIME: "image/png",
-				Data: "AA"}}}},
+			{Role: llm.User, Parts: []llm.Part{text("What is it?"), {Kind: llm.Media, Media: &llm.MediaPart{
+				MIME: "image/png",
+				Data: "AA",
+			}}}},
 			{Role: llm.Assistant, Parts: []llm.Part{
-				{Kind: llm.Reasoning, Text: "hm", Opaque: []byte(`"sig"`)}, text("I look."),
+				{Kind: llm.Reasoning, Text: "hm", Opaque: []byte(`"sig"`)},
+				text("I look."),
 				{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "c1", Name: "find", Args: []byte(`{"q":"x"}`)}},
 			}},
 			{Role: llm.User, Parts: []llm.Part{
 				text("and?"),
-				{Kind: llm.ToolResult, Result: &llm.ToolAnswer{ID: "c1", Content: []llm.Part{text("found"), {Kind: llm.Media,
-					Media: &llm.MediaPart{URL: "https://a/b.png"}}}}},
+				{Kind: llm.ToolResult, Result: &llm.ToolAnswer{ID: "c1", Content: []llm.Part{text("found"), {
+					Kind:  llm.Media,
+					Media: &llm.MediaPart{URL: "https://a/b.png"},
+				}}}},
 			}},
 		},
-		Tools: []llm.Tool{{Name: "find", Description: "finds", Schema: []byte(`{"type":"object"}`), Strict: true},
-			{Name: "now"}},
+		Tools: []llm.Tool{
+			{Name: "find", Description: "finds", Schema: []byte(`{"type":"object"}`), Strict: true},
+			{Name: "now"},
+		},
 		Choice:    llm.ToolChoice{Mode: "tool", Name: "find", NoParallel: true},
 		Format:    &llm.Format{Kind: "json_schema", Schema: []byte(`{"type":"object"}`), Strict: true},
 		MaxOutput: 500, Temperature: ptr(0.5), TopP: ptr(1.0), Seed: ptr(int64(7)), Stop: []string{"a", "b"}, User: "u",
@@ -99,9 +106,12 @@ func TestEncodeMedia(t *testing.T) {
 		{llm.MediaPart{MIME: "image/jpeg", URL: "https://a/b"}, `{"type":"image_url","image_url":{"url":"https://a/b"}}`},
 		{llm.MediaPart{MIME: "audio/wav", Data: "AA"}, `{"type":"input_audio","input_audio":{"data":"AA","format":"wav"}}`},
 		{llm.MediaPart{MIME: "audio/mpeg", Data: "AA"}, `{"type":"input_audio","input_audio":{"data":"AA","format":"mp3"}}`},
-		{llm.MediaPart{MIME: "application/pdf", Data: "AA"},
-			`{"type":"file","file":{"filename":"document.pdf","file_data":"data:application/pdf;base64,AA"}}`},
-		{llm.MediaPart{MIME: "audio/flac", Data: "AA"}, ""}, {llm.MediaPart{MIME: "video/mp4", Data: "AA"}, ""},
+		{
+			llm.MediaPart{MIME: "application/pdf", Data: "AA"},
+			`{"type":"file","file":{"filename":"document.pdf","file_data":"data:application/pdf;base64,AA"}}`,
+		},
+		{llm.MediaPart{MIME: "audio/flac", Data: "AA"}, ""},
+		{llm.MediaPart{MIME: "video/mp4", Data: "AA"}, ""},
 		{llm.MediaPart{MIME: "application/pdf", URL: "https://a/b.pdf"}, ""},
 	} {
 		q := &llm.Request{Messages: []llm.Message{{Role: llm.User, Parts: []llm.Part{{Kind: llm.Media, Media: &tc.m}}}}}
@@ -188,8 +198,10 @@ func TestDecodeOlderForms(t *testing.T) {
 		Stop: []string{"end"},
 		Messages: []llm.Message{
 			{Role: llm.Assistant, Parts: []llm.Part{{Kind: llm.ToolUse, Tool: &llm.ToolCall{Name: "f", Args: []byte("{")}}}},
-			{Role: llm.User, Parts: []llm.Part{{Kind: llm.ToolResult, Result: &llm.ToolAnswer{Name: "f",
-				Content: []llm.Part{text("r")}}}}},
+			{Role: llm.User, Parts: []llm.Part{{Kind: llm.ToolResult, Result: &llm.ToolAnswer{
+				Name:    "f",
+				Content: []llm.Part{text("r")},
+			}}}},
 		},
 	}
 	if d := cmp.Diff(want, q); d != "" {
@@ -199,28 +211,43 @@ func TestDecodeOlderForms(t *testing.T) {
 
 func TestDecodeRefusesWhatCannotBeTranslated(t *testing.T) {
 	for _, tc := range []struct{ in, param, says string }{
-		{`"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f-1"}}]}]`,
-			"messages[0].content[0].file.file_id", "file id"},
-		{`"messages":[{"role":"user","content":[{"type":"video_url","video_url":{}}]}]`, "messages[0].content[0]",
-			"want a part of type"},
-		{`"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"ftp://x"}}]}]`,
-			"messages[0].content[0].image_url.url", "http URL"},
-		{`"messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]`, "messages[0].content[0].image_url",
-			"url is missing"},
-		{`"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA"}}]}]`,
-			"messages[0].content[0].input_audio", "data and format"},
+		{
+			`"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f-1"}}]}]`,
+			"messages[0].content[0].file.file_id", "file id",
+		},
+		{
+			`"messages":[{"role":"user","content":[{"type":"video_url","video_url":{}}]}]`, "messages[0].content[0]",
+			"want a part of type",
+		},
+		{
+			`"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"ftp://x"}}]}]`,
+			"messages[0].content[0].image_url.url", "http URL",
+		},
+		{
+			`"messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]`, "messages[0].content[0].image_url",
+			"url is missing",
+		},
+		{
+			`"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA"}}]}]`,
+			"messages[0].content[0].input_audio", "data and format",
+		},
 		{`"messages":[{"role":"tool","content":"x"}]`, "messages[0]", "tool_call_id is missing"},
-		{`"messages":[{"role":"assistant","tool_calls":[{"id":"c","type":"custom","custom":{"name":"n","input":"i"}}]}]`,
-			"messages[0].tool_calls[0]", "type function"},
+		{
+			`"messages":[{"role":"assistant","tool_calls":[{"id":"c","type":"custom","custom":{"name":"n","input":"i"}}]}]`,
+			"messages[0].tool_calls[0]", "type function",
+		},
 		{`"tools":[{"type":"custom","custom":{"name":"n"}}]`, "tools[0]", "type function"},
 		{`"tools":[{"type":"function","function":{}}]`, "tools[0].function", "name is missing"},
-		{`"tools":[{"type":"function","function":{"name":"f","parameters":[]}}]`, "tools[0].function.parameters",
-			"want an object"},
+		{
+			`"tools":[{"type":"function","function":{"name":"f","parameters":[]}}]`, "tools[0].function.parameters",
+			"want an object",
+		},
 		{`"tool_choice":"maybe"`, "tool_choice", "want auto"},
 		{`"tool_choice":{"type":"allowed_tools"}`, "tool_choice.type", "type function"},
 		{`"response_format":{"type":"grammar"}`, "response_format", "want type text"},
 		{`"temperature":"hot"`, "temperature", "want a number"},
-		{`"stop":[1]`, "stop[0]", "want a string"}, {`"seed":0.5`, "seed", "want an integer"},
+		{`"stop":[1]`, "stop[0]", "want a string"},
+		{`"seed":0.5`, "seed", "want an integer"},
 	} {
 		body := `{"model":"m",` + tc.in
 		if !strings.Contains(tc.in, `"messages"`) {

@@ -112,8 +112,19 @@ func (s *scanner) member(key string) {
 		if !s.Null() {
 			s.user = s.String()
 		}
+	case "service_tier":
+		if !s.Null() {
+			s.serviceTier(s.String())
+		}
 	case "prediction", "web_search_options", "":
 		s.collect("")
+	}
+}
+
+// serviceTier keeps a tier that is billed by other rates than the standard ones.
+func (s *scanner) serviceTier(v scan.Str) {
+	if tier := v.Text(s.body); tier != "auto" && tier != "default" {
+		s.env.ServiceTier = tier
 	}
 }
 

@@ -55,10 +55,14 @@ func TestScanTellsWhatRoutingNeeds(t *testing.T) {
 		t.Errorf("texts %q", got)
 	}
 	for _, tc := range []struct{ what, got, want string }{
-		{"model", env.Model, "gpt-4o"}, {"model span", at(body, env.ModelSpan), `"gpt-4\u006f"`},
-		{"stream span", at(body, env.StreamSpan), "true"}, {"cap span", at(body, env.MaxSpan), "64"},
+		{"model", env.Model, "gpt-4o"},
+		{"model span", at(body, env.ModelSpan), `"gpt-4\u006f"`},
+		{"stream span", at(body, env.StreamSpan), "true"},
+		{"cap span", at(body, env.MaxSpan), "64"},
 		{"stream options", at(body, env.StreamOptions), `{"include_usage": true, "x": 1}`},
-		{"last user", at(body, env.LastUser), "see?"}, {"user", env.User, "u-7"}, {"open", body[:env.ObjectOpen], "{"},
+		{"last user", at(body, env.LastUser), "see?"},
+		{"user", env.User, "u-7"},
+		{"open", body[:env.ObjectOpen], "{"},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: got %q, want %q", tc.what, tc.got, tc.want)
@@ -88,11 +92,15 @@ func TestScanNeeds(t *testing.T) {
 		{user, `[{"type":"image_url","image_url":{"url":"https://a/b.png","detail":"low"}}]`, llm.Needs{Vision: true}, 0},
 		{user, `[{"type":"image_url","image_url":"data:image/png;base64,AA"}]`, llm.Needs{Vision: true}, 24},
 		{user, `[{"type":"input_audio","input_audio":{"data":"AAAAAAAA","format":"wav"}}]`, llm.Needs{Audio: true}, 8},
-		{user, `[{"type":"file","file":{"file_data":"data:application/pdf;base64,AAAA","filename":"a.pdf"}}]`,
-			llm.Needs{Documents: true}, 32},
+		{
+			user, `[{"type":"file","file":{"file_data":"data:application/pdf;base64,AAAA","filename":"a.pdf"}}]`,
+			llm.Needs{Documents: true},
+			32,
+		},
 		{user, `[{"type":"video_url","video_url":{"url":"data:video/mp4;base64,AAAA"}}]`, llm.Needs{}, 26},
 		{top, `"tools":[{"type":"function","function":{"name":"f"}}]`, llm.Needs{Tools: true}, 0},
-		{top, `"tools":[]`, llm.Needs{}, 0}, {top, `"tools":null`, llm.Needs{}, 0},
+		{top, `"tools":[]`, llm.Needs{}, 0},
+		{top, `"tools":null`, llm.Needs{}, 0},
 		{top, `"functions":[{"name":"f"}]`, llm.Needs{Tools: true}, 0},
 		{top, `"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{}}}`, llm.Needs{Schema: true}, 0},
 		{top, `"response_format":{"type":"json_object"}`, llm.Needs{}, 0},
@@ -160,8 +168,11 @@ func TestScanNullsMeanNotSet(t *testing.T) {
 func TestScanRefuses(t *testing.T) {
 	const ok = `"messages":[{"role":"user","content":"x"}]`
 	for _, tc := range []struct{ body, param, says string }{
-		{``, "", "text ends"}, {`[]`, "", "want an object, got an array"}, {`{}`, "model", "model is missing"},
-		{`{"model":"m"}`, "messages", "messages is missing"}, {`{` + ok + `}`, "model", "model is missing"},
+		{``, "", "text ends"},
+		{`[]`, "", "want an object, got an array"},
+		{`{}`, "model", "model is missing"},
+		{`{"model":"m"}`, "messages", "messages is missing"},
+		{`{` + ok + `}`, "model", "model is missing"},
 		{`{"model":7,` + ok + `}`, "model", "want a string, got a number"},
 		{`{"model":"",` + ok + `}`, "model", "must not be empty"},
 		{`{"model":null,` + ok + `}`, "model", "want a string, got null"},
@@ -173,15 +184,18 @@ func TestScanRefuses(t *testing.T) {
 		{`{"model":"m","messages":[{"role":"user"}]}`, "messages[0]", "content is missing"},
 		{`{"model":"m","messages":[{"role":"user","content":null}]}`, "messages[0]", "content is missing"},
 		{`{"model":"m","messages":[{"role":"user","content":7}]}`, "messages[0].content", "want a string or an array"},
-		{`{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":7}]}]}`, "messages[0].content[0].text",
-			"want a string"},
+		{
+			`{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":7}]}]}`, "messages[0].content[0].text",
+			"want a string",
+		},
 		{`{"model":"m","messages":[{"role":"user","content":"x","Role":"system"}]}`, "messages[0].Role", "only in case"},
 		{`{"model":"m","messages":[{"role":"user","role":"system","content":"x"}]}`, "messages[0].role", "appears twice"},
 		{`{"model":"m","Model":"n",` + ok + `}`, "Model", "only in case"},
 		{`{"model":"m","model":"n",` + ok + `}`, "model", "appears twice"},
 		{`{"model":"m",` + ok + `,"stream":"yes"}`, "stream", "want a boolean"},
 		{`{"model":"m",` + ok + `,"stream_options":[]}`, "stream_options", "want an object"},
-		{`{"model":"m",` + ok + `,"n":0}`, "n", "from 1 to 128"}, {`{"model":"m",` + ok + `,"n":129}`, "n", "from 1 to 128"},
+		{`{"model":"m",` + ok + `,"n":0}`, "n", "from 1 to 128"},
+		{`{"model":"m",` + ok + `,"n":129}`, "n", "from 1 to 128"},
 		{`{"model":"m",` + ok + `,"n":"2"}`, "n", "want a number"},
 		{`{"model":"m",` + ok + `,"n":1.5}`, "n", "want an integer"},
 		{`{"model":"m",` + ok + `,"max_tokens":0}`, "max_tokens", "at least 1"},

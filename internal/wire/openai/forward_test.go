@@ -40,37 +40,65 @@ func TestForwardSplices(t *testing.T) {
 		max              int
 		stream           bool
 	}{
-		{"model only", `{ "model" : "a" , ` + msg + `, "zz":[1, 2 ] }`, `{ "model" : "w/1" , ` + msg + `, "zz":[1, 2 ] }`,
-			0, false},
-		{"cap lowered", `{"model":"a","max_tokens":900,` + msg + `}`, `{"model":"w/1","max_tokens":100,` + msg + `}`, 100,
-			false},
-		{"cap lowered, newer key", `{"max_completion_tokens":900,` + msg + `,"model":"a"}`,
-			`{"max_completion_tokens":100,` + msg + `,"model":"w/1"}`, 100, false},
+		{
+			"model only", `{ "model" : "a" , ` + msg + `, "zz":[1, 2 ] }`, `{ "model" : "w/1" , ` + msg + `, "zz":[1, 2 ] }`,
+			0, false,
+		},
+		{
+			"cap lowered", `{"model":"a","max_tokens":900,` + msg + `}`, `{"model":"w/1","max_tokens":100,` + msg + `}`, 100,
+			false,
+		},
+		{
+			"cap lowered, newer key", `{"max_completion_tokens":900,` + msg + `,"model":"a"}`,
+			`{"max_completion_tokens":100,` + msg + `,"model":"w/1"}`, 100, false,
+		},
 		{"cap kept", `{"model":"a","max_tokens":50,` + msg + `}`, `{"model":"w/1","max_tokens":50,` + msg + `}`, 100, false},
 		{"cap put in", `{"model":"a",` + msg + `}`, `{"max_tokens":100,"model":"w/1",` + msg + `}`, 100, false},
-		{"cap for null", `{"model":"a","max_tokens":null,` + msg + `}`, `{"model":"w/1","max_tokens":100,` + msg + `}`, 100,
-			false},
-		{"stream put in", `{"model":"a",` + msg + `}`,
-			`{"stream":true,"stream_options":{"include_usage":true},"model":"w/1",` + msg + `}`, 0, true},
-		{"stream switched on", `{"stream":false,"model":"a",` + msg + `}`,
-			`{"stream_options":{"include_usage":true},"stream":true,"model":"w/1",` + msg + `}`, 0, true},
-		{"stream asked, usage not", `{"model":"a","stream":true,` + msg + `}`,
-			`{"stream_options":{"include_usage":true},"model":"w/1","stream":true,` + msg + `}`, 0, true},
-		{"usage asked", `{"model":"a","stream":true,"stream_options":{"include_usage":true},` + msg + `}`,
-			`{"model":"w/1","stream":true,"stream_options":{"include_usage":true},` + msg + `}`, 0, true},
-		{"usage declined", `{"model":"a","stream":true,"stream_options":{"z":1,"include_usage": false},` + msg + `}`,
-			`{"model":"w/1","stream":true,"stream_options":{"z":1,"include_usage": true},` + msg + `}`, 0, true},
-		{"usage null", `{"model":"a","stream":true,"stream_options":{"include_usage":null},` + msg + `}`,
-			`{"model":"w/1","stream":true,"stream_options":{"include_usage":true},` + msg + `}`, 0, true},
-		{"options without usage", `{"model":"a","stream":true,"stream_options":{ "include_obfuscation":false},` + msg + `}`,
+		{
+			"cap for null", `{"model":"a","max_tokens":null,` + msg + `}`, `{"model":"w/1","max_tokens":100,` + msg + `}`, 100,
+			false,
+		},
+		{
+			"stream put in", `{"model":"a",` + msg + `}`,
+			`{"stream":true,"stream_options":{"include_usage":true},"model":"w/1",` + msg + `}`, 0, true,
+		},
+		{
+			"stream switched on", `{"stream":false,"model":"a",` + msg + `}`,
+			`{"stream_options":{"include_usage":true},"stream":true,"model":"w/1",` + msg + `}`, 0, true,
+		},
+		{
+			"stream asked, usage not", `{"model":"a","stream":true,` + msg + `}`,
+			`{"stream_options":{"include_usage":true},"model":"w/1","stream":true,` + msg + `}`, 0, true,
+		},
+		{
+			"usage asked", `{"model":"a","stream":true,"stream_options":{"include_usage":true},` + msg + `}`,
+			`{"model":"w/1","stream":true,"stream_options":{"include_usage":true},` + msg + `}`, 0, true,
+		},
+		{
+			"usage declined", `{"model":"a","stream":true,"stream_options":{"z":1,"include_usage": false},` + msg + `}`,
+			`{"model":"w/1","stream":true,"stream_options":{"z":1,"include_usage": true},` + msg + `}`, 0, true,
+		},
+		{
+			"usage null", `{"model":"a","stream":true,"stream_options":{"include_usage":null},` + msg + `}`,
+			`{"model":"w/1","stream":true,"stream_options":{"include_usage":true},` + msg + `}`, 0, true,
+		},
+		{
+			"options without usage", `{"model":"a","stream":true,"stream_options":{ "include_obfuscation":false},` + msg + `}`,
 			`{"model":"w/1","stream":true,"stream_options":{"include_usage":true, "include_obfuscation":false},` + msg + `}`,
-			0, true},
-		{"empty options", `{"model":"a","stream":true,"stream_options":{},` + msg + `}`,
-			`{"model":"w/1","stream":true,"stream_options":{"include_usage":true},` + msg + `}`, 0, true},
-		{"options null", `{"model":"a","stream":true,"stream_options":null,` + msg + `}`,
-			`{"model":"w/1","stream":true,"stream_options":{"include_usage":true},` + msg + `}`, 0, true},
-		{"held stream", `{"model":"a","stream":true,"stream_options":{"include_usage":true},` + msg + `}`,
-			`{"model":"w/1","stream":false,"stream_options":null,` + msg + `}`, 0, false},
+			0, true,
+		},
+		{
+			"empty options", `{"model":"a","stream":true,"stream_options":{},` + msg + `}`,
+			`{"model":"w/1","stream":true,"stream_options":{"include_usage":true},` + msg + `}`, 0, true,
+		},
+		{
+			"options null", `{"model":"a","stream":true,"stream_options":null,` + msg + `}`,
+			`{"model":"w/1","stream":true,"stream_options":{"include_usage":true},` + msg + `}`, 0, true,
+		},
+		{
+			"held stream", `{"model":"a","stream":true,"stream_options":{"include_usage":true},` + msg + `}`,
+			`{"model":"w/1","stream":false,"stream_options":null,` + msg + `}`, 0, false,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := forward(t, tc.body, call.Order{Target: call.Target{WireID: "w/1"}, MaxOut: tc.max, Stream: tc.stream})
@@ -111,8 +139,10 @@ func TestForwardSaysTheCapInTheTargetsWord(t *testing.T) {
 
 func TestForwardKeepsCallersHeaders(t *testing.T) {
 	body := `{"model":"a","messages":[{"role":"user","content":"x"}]}`
-	raw := &call.Raw{Body: []byte(body), Envelope: mustScan(t, body),
-		Forward: []call.Field{{Name: "openai-beta", Value: "x"}}}
+	raw := &call.Raw{
+		Body: []byte(body), Envelope: mustScan(t, body),
+		Forward: []call.Field{{Name: "openai-beta", Value: "x"}},
+	}
 	w, err := Back{}.Forward(raw, call.Order{})
 	if err != nil || !cmp.Equal(w.Header, raw.Forward) {
 		t.Errorf("%v, %v", w.Header, err)

@@ -29,12 +29,18 @@ func TestEncodeToolChoiceAndFormat(t *testing.T) {
 			`,"tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false`},
 		{llm.Request{Choice: llm.ToolChoice{Mode: "required", NoParallel: true}}, ``},
 		{llm.Request{Format: &llm.Format{Kind: "json_object"}}, `,"response_format":{"type":"json_object"}`},
-		{llm.Request{Format: &llm.Format{Kind: "json_schema", Schema: schema}},
-			`,"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"}}}`},
-		{llm.Request{Format: &llm.Format{Kind: "json_schema", Name: "n", Strict: true}},
-			`,"response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true}}`},
-		{llm.Request{Stop: []string{"a", "\n"}, Seed: ptr(int64(-7)), User: "u", N: 3},
-			`,"seed":-7,"n":3,"stop":["a","\n"],"user":"u"`},
+		{
+			llm.Request{Format: &llm.Format{Kind: "json_schema", Schema: schema}},
+			`,"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"}}}`,
+		},
+		{
+			llm.Request{Format: &llm.Format{Kind: "json_schema", Name: "n", Strict: true}},
+			`,"response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true}}`,
+		},
+		{
+			llm.Request{Stop: []string{"a", "\n"}, Seed: ptr(int64(-7)), User: "u", N: 3},
+			`,"seed":-7,"n":3,"stop":["a","\n"],"user":"u"`,
+		},
 	} {
 		tt.q.Messages = []llm.Message{{Role: llm.User, Parts: []llm.Part{text("x")}}}
 		got := encode(t, &tt.q, call.Order{Target: call.Target{WireID: "w"}})
@@ -78,11 +84,13 @@ func TestDecodeMedia(t *testing.T) {
 		`{"type":"image_url","image_url":{"url":"http://x/a"}}`:                 {URL: "http://x/a"},
 		`{"type":"image_url","image_url":{"url":"DATA:image/gif;base64,R0lG"}}`: {MIME: "image/gif", Data: "R0lG"},
 		`{"type":"image_url","image_url":{"url":"data:image/svg+xml;charset=utf-8;base64,PHN2"}}`: {
-			MIME: "image/svg+xml", Data: "PHN2"},
+			MIME: "image/svg+xml", Data: "PHN2",
+		},
 		`{"type":"input_audio","input_audio":{"format":"wav","data":"UklG"}}`: {MIME: "audio/wav", Data: "UklG"},
 		`{"type":"input_audio","input_audio":{"format":"mp3","data":"SUQz"}}`: {MIME: "audio/mpeg", Data: "SUQz"},
 		`{"type":"file","file":{"file_id":null,"file_data":"JVBE"}}`: {
-			MIME: "application/pdf", Data: "JVBE"},
+			MIME: "application/pdf", Data: "JVBE",
+		},
 		`{"type":"file","file":{"file_data":"data:text/csv;base64,YQ==","filename":""}}`: {MIME: "text/csv", Data: "YQ=="},
 	} {
 		q, err := Front{}.Decode([]byte(`{"model":"m","messages":[{"role":"user","content":[` + in + `]}]}`))

@@ -8,9 +8,7 @@ import (
 	"github.com/weirhq/weir/internal/wire/sse"
 )
 
-var (
-	_ wire.StreamReader = (*reader)(nil)
-)
+var _ wire.StreamReader = (*reader)(nil)
 
 // reader reads one stream.
 type reader struct {

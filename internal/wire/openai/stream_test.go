@@ -117,13 +117,19 @@ func TestStreamFull(t *testing.T) {
 func TestStreamStripsInjectedUsage(t *testing.T) {
 	for _, tc := range []struct{ name, in, want string }{
 		{"null at the end", textChunk, strings.Replace(textChunk, `,"usage":null`, "", 1)},
-		{"null in front", `{"usage":null , "choices":[{"index":0,"delta":{"content":"x"}}]}`,
-			`{"choices":[{"index":0,"delta":{"content":"x"}}]}`},
-		{"figures beside a choice",
+		{
+			"null in front", `{"usage":null , "choices":[{"index":0,"delta":{"content":"x"}}]}`,
+			`{"choices":[{"index":0,"delta":{"content":"x"}}]}`,
+		},
+		{
+			"figures beside a choice",
 			`{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}], "usage": {"prompt_tokens":1,"completion_` +
-				`tokens":2} ,"x":"usage"}`, `{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}], "x":"usage"}`},
-		{"no usage", `{"choices":[{"index":0,"delta":{"content":"\"usage\":null"}}]}`,
-			`{"choices":[{"index":0,"delta":{"content":"\"usage\":null"}}]}`},
+				`tokens":2} ,"x":"usage"}`, `{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}], "x":"usage"}`,
+		},
+		{
+			"no usage", `{"choices":[{"index":0,"delta":{"content":"\"usage\":null"}}]}`,
+			`{"choices":[{"index":0,"delta":{"content":"\"usage\":null"}}]}`,
+		},
 		{"null alone", `{"choices":[],"usage":null}`, `{"choices":[]}`},
 		{"the usage-only chunk", useChunk, ""},
 		{"an error with usage", `{"error":{"message":"x"},"usage":{"prompt_tokens":1}}`, `{"error":{"message":"x"}}`},
@@ -168,21 +174,34 @@ func TestStreamToolCalls(t *testing.T) {
 			`{"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]}`,
 			`{"tool_calls":[{"index":1,"id":"b","type":"function","function":{"name":"g","arguments":""}}]}`,
 		}, []llm.Event{start(0, "a", "f"), args(0, `{"x"`), args(0, ":1}"), start(1, "b", "g")}},
-		{"whole, without index",
+		{
+			"whole, without index",
 			[]string{`{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"id":"b","function":{"n` +
 				`ame":"g","arguments":"{}"}}]}`},
-			[]llm.Event{start(0, "a", "f"), args(0, "{}"), start(1, "b", "g"), args(1, "{}")}},
-		{"name after id", []string{`{"tool_calls":[{"index":0,"id":"a"}]}`,
-			`{"tool_calls":[{"index":0,"function":{"name":"f"}}]}`}, []llm.Event{start(0, "a", "f")}},
-		{"id and name again and again",
-			[]string{`{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}`,
-				`{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"}"}}]}`},
-			[]llm.Event{start(0, "a", "f"), args(0, "{"), args(0, "}")}},
-		{"arguments of a call without name",
+			[]llm.Event{start(0, "a", "f"), args(0, "{}"), start(1, "b", "g"), args(1, "{}")},
+		},
+		{"name after id", []string{
+			`{"tool_calls":[{"index":0,"id":"a"}]}`,
+			`{"tool_calls":[{"index":0,"function":{"name":"f"}}]}`,
+		}, []llm.Event{start(0, "a", "f")}},
+		{
+			"id and name again and again",
+			[]string{
+				`{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}`,
+				`{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"}"}}]}`,
+			},
+			[]llm.Event{start(0, "a", "f"), args(0, "{"), args(0, "}")},
+		},
+		{
+			"arguments of a call without name",
 			[]string{`{"tool_calls":[{"index":0,"id":"a","function":{"arguments":"{}"}}]}`},
-			[]llm.Event{start(0, "a", ""), args(0, "{}")}},
-		{"function_call", []string{`{"function_call":{"name":"f","arguments":""}}`, `{"function_call":{"arguments":"{}"}}`},
-			[]llm.Event{start(0, "", "f"), args(0, "{}")}},
+			[]llm.Event{start(0, "a", ""), args(0, "{}")},
+		},
+		{
+			"function_call",
+			[]string{`{"function_call":{"name":"f","arguments":""}}`, `{"function_call":{"arguments":"{}"}}`},
+			[]llm.Event{start(0, "", "f"), args(0, "{}")},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var chunks []string
@@ -213,9 +232,12 @@ func TestStreamEnds(t *testing.T) {
 		{"without [DONE], usage last", frames(roleChunk, stopChunk, useChunk), true},
 		{"[DONE] without its blank line", frames(roleChunk, stopChunk) + "data: [DONE]", true},
 		{"CRLF", strings.ReplaceAll(frames(roleChunk, stopChunk, "[DONE]"), "\n", "\r\n"), true},
-		{"finish_reason empty until the end",
-			frames(`{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":""}]}`), false},
-		{"cut before the stop", frames(roleChunk, textChunk), false}, {"cut at once", "", false},
+		{
+			"finish_reason empty until the end",
+			frames(`{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":""}]}`), false,
+		},
+		{"cut before the stop", frames(roleChunk, textChunk), false},
+		{"cut at once", "", false},
 		{"cut with one of two choices stopped", frames(roleChunk, two, stopChunk), false},
 		{"error after the stop", frames(roleChunk, stopChunk, `{"error":{"message":"x"}}`), false},
 		{"error, then [DONE]", frames(roleChunk, `{"error":{"message":"x"}}`, "[DONE]"), false},
@@ -244,8 +266,10 @@ func TestStreamInBandErrors(t *testing.T) {
 		{frames(`{"error":{"message":"late","type":"timeout"},"choices":[]}`), "late", llm.CodeTimeout},
 		{frames(`{"object":"error","message":"vllm","code":400}`), "vllm: provider answered HTTP 400", llm.CodeInvalid},
 		{"event: error\ndata: {\"message\":\"named\"}\n\n", "named", llm.CodeUpstream},
-		{frames(`{"error":{"message":"your key sk-proj-abcdef123456 is bad"}}`), "your key [removed] is bad",
-			llm.CodeUpstream},
+		{
+			frames(`{"error":{"message":"your key sk-proj-abcdef123456 is bad"}}`), "your key [removed] is bad",
+			llm.CodeUpstream,
+		},
 	} {
 		s := readStream(t, tc.in, wire.StreamOptions{})
 		if len(s.events) != 1 || s.events[0].Kind != llm.EvError || s.terminal != 1 || s.raw != tc.in {

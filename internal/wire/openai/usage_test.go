@@ -77,26 +77,38 @@ func TestUsageMeters(t *testing.T) {
 		name, usage string
 		want        *llm.Usage
 	}{
-		{"null", `null`, nil}, {"empty", `{}`, nil}, {"not an object", `"none"`, nil},
+		{"null", `null`, nil},
+		{"empty", `{}`, nil},
+		{"not an object", `"none"`, nil},
 		{"other counts only", `{"seconds":3}`, nil},
 		{"prompt only", `{"prompt_tokens":4,"total_tokens":4}`, &llm.Usage{Input: 4}},
-		{"reasoning beside, as its total tells",
+		{
+			"reasoning beside, as its total tells",
 			`{"prompt_tokens":10,"completion_tokens":20,"total_tokens":45,"completion_tokens_details":{"reasoning` +
-				`_tokens":15}}`, &llm.Usage{Input: 10, Output: 20, Reasoning: 15}},
-		{"more reasoning than completion",
+				`_tokens":15}}`, &llm.Usage{Input: 10, Output: 20, Reasoning: 15},
+		},
+		{
+			"more reasoning than completion",
 			`{"prompt_tokens":10,"completion_tokens":5,"completion_tokens_details":{"reasoning_tokens":15}}`,
-			&llm.Usage{Input: 10, Output: 5, Reasoning: 15}},
+			&llm.Usage{Input: 10, Output: 5, Reasoning: 15},
+		},
 		{"cached beside", `{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"prompt_tokens_details"` +
 			`:{"cached_tokens":90}}`, &llm.Usage{Input: 10, CacheRead: 90, Output: 5}},
-		{"cached told twice",
+		{
+			"cached told twice",
 			`{"prompt_tokens":10,"completion_tokens":5,"prompt_cache_hit_tokens":4,"prompt_tokens_details":{"cach` +
-				`ed_tokens":4}}`, &llm.Usage{Input: 6, CacheRead: 4, Output: 5}},
-		{"nulls and nonsense",
+				`ed_tokens":4}}`, &llm.Usage{Input: 6, CacheRead: 4, Output: 5},
+		},
+		{
+			"nulls and nonsense",
 			`{"prompt_tokens":3,"completion_tokens":null,"prompt_tokens_details":null,"completion_tokens_details"` +
-				`:[],"total_tokens":"x"}`, &llm.Usage{Input: 3}},
+				`:[],"total_tokens":"x"}`, &llm.Usage{Input: 3},
+		},
 		{"fractions and signs", `{"prompt_tokens":3.2,"completion_tokens":-5}`, &llm.Usage{Input: 4}},
-		{"absurd", `{"prompt_tokens":1e300,"completion_tokens":99999999999999999999}`,
-			&llm.Usage{Input: maxCount, Output: maxCount}},
+		{
+			"absurd", `{"prompt_tokens":1e300,"completion_tokens":99999999999999999999}`,
+			&llm.Usage{Input: maxCount, Output: maxCount},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for i, u := range metered(t, tc.usage) {
@@ -164,8 +176,10 @@ func TestUsageOfThePublishedCollection(t *testing.T) {
 }
 
 func TestCountReadsAnyValue(t *testing.T) {
-	for text, want := range map[string]int64{`7`: 7, `-7`: 0, `0.1`: 1, `1e3`: 1000, `null`: 0, `"7"`: 0, `{}`: 0,
-		`-0.5`: 0, `1e999`: 0} {
+	for text, want := range map[string]int64{
+		`7`: 7, `-7`: 0, `0.1`: 1, `1e3`: 1000, `null`: 0, `"7"`: 0, `{}`: 0,
+		`-0.5`: 0, `1e999`: 0,
+	} {
 		c := scan.Open([]byte(text))
 		if got := count(c, []byte(text)); got != want || c.End() != nil {
 			t.Errorf("%s: got %d, %v", text, got, c.Err())

@@ -64,12 +64,19 @@ func TestStreamWriterGolden(t *testing.T) {
 		`choices":[{"index":0,"delta":`
 	const more, end = `,"logprobs":null,"finish_reason":null}]`, "}\n\n"
 	events := []llm.Event{
-		{Kind: llm.EvStart, ID: "m1", Model: "claude"}, {Kind: llm.EvPing}, {Kind: llm.EvThink, Text: "hm"},
+		{Kind: llm.EvStart, ID: "m1", Model: "claude"},
+		{Kind: llm.EvPing},
+		{Kind: llm.EvThink, Text: "hm"},
 		{Kind: llm.EvThink, Opaque: []byte(`"sig"`)},
-		{Kind: llm.EvText, Text: "Hi \"you\""}, {Kind: llm.EvRefusal, Text: "no"},
-		{Kind: llm.EvToolStart, Tool: 1, ID: "c1", Name: "f"}, {Kind: llm.EvToolArgs, Tool: 1, Text: `{"a"`},
-		{Kind: llm.EvMeter, Usage: &llm.Usage{Input: 9}}, {Kind: llm.EvStop, Stop: llm.StopLength},
-		{Kind: llm.EvMeter, Usage: &llm.Usage{Input: 1, Output: 2}}, {Kind: llm.EvEnd}, {Kind: llm.EvText, Text: "late"},
+		{Kind: llm.EvText, Text: "Hi \"you\""},
+		{Kind: llm.EvRefusal, Text: "no"},
+		{Kind: llm.EvToolStart, Tool: 1, ID: "c1", Name: "f"},
+		{Kind: llm.EvToolArgs, Tool: 1, Text: `{"a"`},
+		{Kind: llm.EvMeter, Usage: &llm.Usage{Input: 9}},
+		{Kind: llm.EvStop, Stop: llm.StopLength},
+		{Kind: llm.EvMeter, Usage: &llm.Usage{Input: 1, Output: 2}},
+		{Kind: llm.EvEnd},
+		{Kind: llm.EvText, Text: "late"},
 	}
 	deltas := []string{
 		`{"role":"assistant","content":""}` + more, `{"reasoning_content":"hm"}` + more, `{"content":"Hi \"you\""}` + more,
@@ -124,11 +131,15 @@ func TestStreamWriterErrorEndsTheStream(t *testing.T) {
 // What one side writes the other reads back.
 func TestStreamRoundTrip(t *testing.T) {
 	events := []llm.Event{
-		{Kind: llm.EvStart, ID: "x", Model: "m", Fingerprint: "fp"}, {Kind: llm.EvThink, Text: "t"},
-		{Kind: llm.EvText, Text: "a\u2028b"}, {Kind: llm.EvText, Choice: 1, Text: "z"},
-		{Kind: llm.EvToolStart, ID: "c", Name: "f"}, {Kind: llm.EvToolArgs, Text: "{}"},
+		{Kind: llm.EvStart, ID: "x", Model: "m", Fingerprint: "fp"},
+		{Kind: llm.EvThink, Text: "t"},
+		{Kind: llm.EvText, Text: "a\u2028b"},
+		{Kind: llm.EvText, Choice: 1, Text: "z"},
+		{Kind: llm.EvToolStart, ID: "c", Name: "f"},
+		{Kind: llm.EvToolArgs, Text: "{}"},
 		{Kind: llm.EvStop, Stop: llm.StopToolUse},
-		{Kind: llm.EvStop, Choice: 1, Stop: llm.StopFilter}, {Kind: llm.EvMeter, Usage: &llm.Usage{Input: 3, Output: 4}},
+		{Kind: llm.EvStop, Choice: 1, Stop: llm.StopFilter},
+		{Kind: llm.EvMeter, Usage: &llm.Usage{Input: 3, Output: 4}},
 		{Kind: llm.EvEnd},
 	}
 	s := readStream(t, write(llm.Envelope{IncludeUsage: true}, events...), wire.StreamOptions{Full: true})
