@@ -6,11 +6,21 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 )
 
+// inferenceRoutes are the endpoints by which clients reach models. Each takes the whole way of a call.
+var inferenceRoutes = []struct {
+	Pattern string
+	Dialect llm.Dialect
+}{
+	{"POST /v1/chat/completions", llm.OpenAI},
+	{"POST /v1/messages", llm.Anthropic},
+}
+
 // apiRoutes are all routes that clients call.
 func (s *Server) apiRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/chat/completions", s.inference(llm.OpenAI))
-	mux.HandleFunc("POST /v1/messages", s.inference(llm.Anthropic))
+	for _, r := range inferenceRoutes {
+		mux.HandleFunc(r.Pattern, s.inference(r.Dialect))
+	}
 	mux.HandleFunc("GET /v1/models", s.listModels)
 	mux.HandleFunc("GET /v1/models/{id...}", s.oneModel)
 	mux.HandleFunc("GET /api/v1/calls/{id}", s.oneCall)

@@ -16,6 +16,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
@@ -31,6 +33,8 @@ const (
 	LedgerFile = "ledger.db"
 	StateFile  = "state.db"
 	lockFile   = "weir.lock"
+	// migrateFile is held while a schema is brought up to date.
+	migrateFile = "migrate.lock"
 )
 
 // readers is how many connections read beside the writer.
@@ -63,6 +67,13 @@ func openWriter(path, schema string) (*sql.DB, error) {
 	if err != nil {
 		return nil, unusable(path, err)
 	}
+	migrating.Lock()
+	defer migrating.Unlock()
+	alone, err := turn(filepath.Dir(abs), turnWait)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = alone.Close() }() // nothing was written to it
 	if err := private(abs); err != nil {
 		return nil, unusable(path, err)
 	}
@@ -78,15 +89,21 @@ func openWriter(path, schema string) (*sql.DB, error) {
 }
 
 // private makes a file that only its owner can read, before SQLite would make one that others can; the files that SQLite
-// puts beside it take its mode.
+// puts beside it take its mode. One that exists is not opened: closing it again would drop the locks that this process
+// has on it.
 func private(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	return f.Close()
 }
 
+// migrate brings a schema up to date. Between looking at its version and the first statement another process may have
+// done the same, so the caller has the directory's turn.
 func migrate(db *sql.DB, schema string) error {
 	files, err := fs.Sub(migrations, "migrations/"+schema)
 	if err != nil {
@@ -117,32 +134,65 @@ func openReaders(path string) (*sql.DB, error) {
 // ErrInUse marks the error of a storage directory that another process holds.
 var ErrInUse = errors.New("the storage directory is in use")
 
-// lock holds the storage directory for this process until it is closed or dies. It is an exclusive transaction on an
-// empty file, which works on every system that SQLite works on.
+// lock holds the storage directory for this process until it is closed or dies.
 func lock(dir string) (*sql.DB, error) {
-	abs, err := filepath.Abs(filepath.Join(dir, lockFile))
+	db, err := exclusive(filepath.Join(dir, lockFile), "locking_mode(EXCLUSIVE)")
+	if errors.Is(err, errHeld) {
+		return nil, &llm.Error{
+			Code:    llm.CodeLedger,
+			Message: "another weir process uses " + dir,
+			Hint:    "stop it, or give this one a storage.dir of its own",
+			Err:     fmt.Errorf("%w: %w", ErrInUse, err),
+		}
+	}
+	return db, err
+}
+
+// turnWait is how long a process waits for another one that brings a schema up to date.
+const turnWait = time.Minute
+
+// migrating is what turn is between processes, within this one: SQLite's locks are the process's.
+var migrating sync.Mutex
+
+// turn waits until no other process opens a file of the directory to write it, and keeps others from doing so until it
+// is closed or this process dies. A new file is made, switched to WAL and given its schema by one process alone.
+func turn(dir string, wait time.Duration) (*sql.DB, error) {
+	db, err := exclusive(filepath.Join(dir, migrateFile), fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()))
+	if errors.Is(err, errHeld) {
+		return nil, &llm.Error{
+			Code:    llm.CodeLedger,
+			Message: fmt.Sprintf("another weir process has been preparing %s for %v", dir, wait),
+			Hint:    "wait for it; if it hangs, stop it and try again",
+			Err:     err,
+		}
+	}
+	return db, err
+}
+
+// errHeld marks the error of a lock file that another process holds.
+var errHeld = errors.New("the lock is held")
+
+// exclusive begins an exclusive transaction on an empty file, which works on every system that SQLite works on. It ends
+// with the connection or the process.
+func exclusive(path, pragma string) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, err
+		return nil, unusable(path, err)
 	}
 	if err := private(abs); err != nil {
-		return nil, unusable(dir, err)
+		return nil, unusable(path, err)
 	}
-	db, err := sql.Open("sqlite", dsn(abs, "rwc", []string{"locking_mode(EXCLUSIVE)", "journal_mode(MEMORY)"}))
+	db, err := sql.Open("sqlite", dsn(abs, "rwc", []string{pragma, "journal_mode(MEMORY)"}))
 	if err != nil {
-		return nil, err
+		return nil, unusable(path, err)
 	}
 	db.SetMaxOpenConns(1)
 	if _, err := db.Exec("BEGIN EXCLUSIVE"); err != nil {
 		err = errors.Join(err, db.Close())
 		if strings.Contains(err.Error(), "locked") {
-			return nil, &llm.Error{
-				Code:    llm.CodeLedger,
-				Message: "another weir process uses " + dir,
-				Hint:    "stop it, or give this one a storage.dir of its own",
-				Err:     fmt.Errorf("%w: %w", ErrInUse, err),
-			}
+			return nil, fmt.Errorf("%w: %w", errHeld, err)
 		}
-		return nil, unusable(dir, err)
+		return nil, unusable(path, err)
 	}
 	return db, nil
 }

@@ -36,3 +36,6 @@ var (
 	AppendLines = appendLines
 	ParseLines  = parseLines
 )
+
+// Turn is the directory's turn to be opened for writing.
+var Turn = turn

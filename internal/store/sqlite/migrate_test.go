@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/internal/governance/identity"
+	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/store/sqlite"
 )
 
@@ -151,5 +152,29 @@ func TestAFreshDirectoryIsOpenedByManyAtOnce(t *testing.T) {
 		if err != nil || len(keys) != processes+threads {
 			t.Fatalf("round %d: %d keys of %d, %v", round, len(keys), processes+threads, err)
 		}
+	}
+}
+
+// Who waits in vain is told what for.
+func TestAnotherProcessPreparesTheDirectoryForTooLong(t *testing.T) {
+	dir := t.TempDir()
+	held, err := sqlite.Turn(dir, time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = sqlite.Turn(dir, time.Millisecond)
+	var told *llm.Error
+	if !errors.As(err, &told) || !strings.Contains(told.Message, "another weir process has been preparing "+dir) {
+		t.Errorf("told %v", err)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := sqlite.Turn(dir, time.Second)
+	if err != nil {
+		t.Fatalf("after it was let go: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
 	}
 }

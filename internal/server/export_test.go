@@ -1,0 +1,4 @@
+package server
+
+// InferenceRoutes are the endpoints by which clients reach models.
+var InferenceRoutes = inferenceRoutes
