@@ -11,10 +11,10 @@ RACE     := ./internal/gateway/... ./internal/finops/ledger/... ./internal/finop
             ./internal/models/upstream/... ./internal/routing/cascade/... ./internal/server/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint fmt bench fuzz show kill tools
+.PHONY: help build run test race lint fmt bench microbench fuzz show show-kills show-fuzz kill tools
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the static binary ./weir
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o weir ./cmd/weir
@@ -36,7 +36,10 @@ lint: $(TOOLS)/golangci-lint ## vet, then the linters of .golangci.yml, formatti
 fmt: $(TOOLS)/gofumpt ## format all Go files
 	$(TOOLS)/gofumpt -w $$($(GO) list -f '{{.Dir}}' ./...) tools/testcount
 
-bench: ## run all benchmarks; compare two runs with .cache/tools/benchstat
+bench: ## measure what a call costs beside the standard library's reverse proxy, about five minutes
+	$(GO) run ./bench/ratio
+
+microbench: ## run all Go benchmarks; compare two runs with .cache/tools/benchstat
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (10s)
@@ -44,6 +47,12 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 
 show: ## print every bar as one JSON line
 	$(GO) run ./bench/show
+
+show-kills: ## kill the process 1,000 times under load and keep the figures for show
+	$(GO) run ./bench/show -long -only kills
+
+show-fuzz: ## fuzz for 10 CPU-minutes and keep the figures for show
+	$(GO) run ./bench/show -long -only fuzz
 
 kill: ## kill the process KILLS (1000) times under load and audit the ledger after each
 	WEIR_KILLS=$(KILLS) $(GO) test -count=1 -timeout 120m ./internal/store/... ./test/crash/...

@@ -128,5 +128,9 @@ func printAttempt(w io.Writer, x report.Attempt) {
 	for _, l := range x.Lines {
 		fmt.Fprintf(w, "; %d %s at %s/1M", l.Units, l.Meter, usd(l.Rate))
 	}
-	fmt.Fprintf(w, "\n   price     %s   served as %s\n", x.PriceRow, x.Served)
+	fmt.Fprintf(w, "\n   price     %s", x.PriceRow)
+	if x.Served != "" { // a provider that fails does not tell
+		fmt.Fprintf(w, "   served as %s", x.Served)
+	}
+	fmt.Fprintln(w)
 }

@@ -1,24 +1,14 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"net/http"
-	"os"
-	"path/filepath"
-	"slices"
+	"io"
 	"strings"
 	"text/tabwriter"
 
-	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/internal/config"
-	"github.com/weirhq/weir/internal/report"
-	"github.com/weirhq/weir/internal/server"
-	"github.com/weirhq/weir/internal/store/sqlite"
 )
 
 func (a *app) check() *cobra.Command {
@@ -77,109 +67,88 @@ func (a *app) summary(c *config.Config) error {
 			rows = append(rows, row)
 		}
 	}
+	policy := policyOf(c.Data)
 	if a.json {
-		return a.printJSON(map[string]any{"file": c.Path, "prices": c.Prices, "layers": rows, "warnings": c.Warnings})
+		return a.printJSON(map[string]any{
+			"file": c.Path, "prices": c.Prices, "layers": rows, "data": policy, "warnings": c.Warnings,
+		})
 	}
-	fmt.Fprintf(a.Out, "%s is fine: %d providers, %d deployments, %d routes, %d use cases, prices %s\n\n",
-		a.file, len(c.Providers), len(c.Deployments), len(c.Routes), len(c.UseCases), c.Prices)
+	fmt.Fprintf(a.Out, "%s is fine: %s, %s, %s, %s, prices %s\n\n", a.file, count(len(c.Providers), "provider"),
+		count(len(c.Deployments), "deployment"), count(len(c.Routes), "route"), count(len(c.UseCases), "use case"), c.Prices)
 	w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ROUTE\tMATCHES\tMODE\tLAYER\tDEPLOYMENTS\tCHECKS\tCONTEXT")
 	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Route, strings.Join(r.Match, " "), r.Mode, r.Layer,
 			strings.Join(r.Deployments, ", "), strings.Join(r.Checks, ", "), r.Context)
 	}
-	return w.Flush()
-}
-
-// probe calls every deployment once: through the server that runs on the storage folder, else through a gateway of its
-// own on the same ledger.
-func (a *app) probe(ctx context.Context, c *config.Config) error {
-	one, done, err := a.prober(c)
-	if err != nil {
+	if err := w.Flush(); err != nil {
 		return err
 	}
-	var rows []report.Probe
-	failed := 0
-	for _, name := range slices.Sorted(maps.Keys(c.Deployments)) {
-		row, err := one(ctx, name)
-		if err != nil {
-			return errors.Join(err, done())
+	return policy.print(a.Out)
+}
+
+// policyTable is the permit table as check prints it.
+type policyTable struct {
+	Unlabelled string      `json:"unlabelled"`
+	MayReach   []policyRow `json:"may_reach"` // from the least to the most sensitive class
+}
+
+// policyRow is one data class: where it may go is any, none, or what meets every list that is there.
+type policyRow struct {
+	Class    string   `json:"class"`
+	MayReach string   `json:"may_reach,omitzero"`
+	Hosting  []string `json:"hosting,omitzero"`
+	Region   []string `json:"region,omitzero"`
+	Tier     []string `json:"tier,omitzero"`
+}
+
+func policyOf(d config.Data) policyTable {
+	t := policyTable{Unlabelled: d.Unlabelled}
+	for _, r := range d.Rows {
+		row := policyRow{Class: r.Class, Region: r.Region}
+		for _, h := range r.Hosting {
+			row.Hosting = append(row.Hosting, string(h))
 		}
-		if rows = append(rows, row); !row.OK {
-			failed++
+		for _, tier := range r.Tier {
+			row.Tier = append(row.Tier, string(tier))
+		}
+		switch {
+		case r.Nowhere:
+			row.MayReach = "none"
+		case len(row.Hosting)+len(row.Region)+len(row.Tier) == 0:
+			row.MayReach = "any"
+		}
+		t.MayReach = append(t.MayReach, row)
+	}
+	return t
+}
+
+// words says where a class may go.
+func (r policyRow) words() string {
+	if r.MayReach != "" {
+		return r.MayReach
+	}
+	var all []string
+	for _, c := range []struct {
+		what string
+		any  []string
+	}{{"hosting", r.Hosting}, {"region", r.Region}, {"tier", r.Tier}} {
+		if len(c.any) > 0 {
+			all = append(all, c.what+" "+strings.Join(c.any, " or "))
 		}
 	}
-	if err := errors.Join(done(), a.printProbes(rows)); err != nil {
+	return strings.Join(all, "; ")
+}
+
+func (t policyTable) print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "\nDATA CLASS\tMAY REACH")
+	for _, r := range t.MayReach {
+		fmt.Fprintf(w, "%s\t%s\n", r.Class, r.words())
+	}
+	if err := w.Flush(); err != nil {
 		return err
 	}
-	if failed > 0 {
-		return &hinted{
-			fmt.Errorf("%d of %d deployments did not answer", failed, len(rows)),
-			"check the provider's key, url and the deployment's wire_id",
-		}
-	}
-	return nil
-}
-
-type probe func(ctx context.Context, deployment string) (report.Probe, error)
-
-func (a *app) prober(c *config.Config) (one probe, done func() error, err error) {
-	own := *c
-	own.Listen = config.Listen{API: "127.0.0.1:0", Admin: "127.0.0.1:0"}
-	s, err := server.New(server.Options{Config: &own, Version: versionString(), NoFirstKey: true})
-	if errors.Is(err, sqlite.ErrInUse) {
-		return remoteProbe(c), func() error { return nil }, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return func(ctx context.Context, deployment string) (report.Probe, error) {
-		row, err := s.Probe(ctx, deployment)
-		return report.ProbeOf(deployment, row, err), nil
-	}, s.Close, nil
-}
-
-// remoteProbe asks the server that uses the storage folder, by its control API.
-func remoteProbe(c *config.Config) probe {
-	return func(ctx context.Context, deployment string) (report.Probe, error) {
-		var p report.Probe
-		token, err := os.ReadFile(filepath.Join(c.Storage.Dir, server.TokenFile))
-		if err != nil {
-			return p, fmt.Errorf("read the admin token: %w", err)
-		}
-		url := "http://" + c.Listen.Admin + "/api/v1/deployments/" + deployment + "/probe"
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
-		if err != nil {
-			return p, err
-		}
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return p, &hinted{
-				fmt.Errorf("ask the running server: %w", err),
-				"it listens elsewhere than listen.admin says; name its configuration with --config, or stop it",
-			}
-		}
-		defer func() { _ = resp.Body.Close() }() // read to its end
-		if resp.StatusCode != http.StatusOK {
-			return p, fmt.Errorf("the running server answered %s to a probe", resp.Status)
-		}
-		return p, json.UnmarshalRead(resp.Body, &p)
-	}
-}
-
-func (a *app) printProbes(rows []report.Probe) error {
-	if a.json {
-		return a.printJSON(rows)
-	}
-	w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "DEPLOYMENT\tSERVED\tANSWERED\tCOST\tRESULT")
-	for _, p := range rows {
-		took, result := fmt.Sprintf("%.1f ms", p.Answered), "ok"
-		if !p.OK {
-			took, result = "-", p.Error
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t$%s\t%s\n", p.Deployment, p.Served, took, p.Cost, result)
-	}
-	return w.Flush()
+	_, err := fmt.Fprintf(out, "(a call without a class: %s)\n", t.Unlabelled)
+	return err
 }

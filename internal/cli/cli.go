@@ -172,9 +172,14 @@ func count(n int, of string) string {
 	return fmt.Sprintf("%d %ss", n, of)
 }
 
-// load reads the configuration file.
-func (a *app) load() (*config.Config, error) {
-	c, err := config.Load(a.file, a.Env)
+// load reads the configuration file with the secrets that it names.
+func (a *app) load() (*config.Config, error) { return a.told(config.Load(a.file, a.Env)) }
+
+// read reads the configuration file for a command that calls no provider: the secrets may be missing here.
+func (a *app) read() (*config.Config, error) { return a.told(config.Read(a.file)) }
+
+// told passes a configuration on after its warnings, or says what to do when there is none.
+func (a *app) told(c *config.Config, err error) (*config.Config, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, &hinted{
 			fmt.Errorf("there is no %s here", a.file),
@@ -202,15 +207,38 @@ func exact(n int, what string) cobra.PositionalArgs {
 
 // usd shows an exact decimal amount as people read it: "-1250.5" = "-$1,250.50".
 func usd(decimal string) string {
-	plain, negative := strings.CutPrefix(decimal, "-")
-	n, err := money.ParseUSD(plain)
+	n, err := amount(decimal)
 	if err != nil {
 		return "$" + decimal
 	}
+	return n.String()
+}
+
+// rounded shows an amount for a table: six digits, but never fewer than its cents: "0.5979484" = "$0.597948".
+func rounded(decimal string) string {
+	n, err := amount(decimal)
+	if err != nil {
+		return "$" + decimal
+	}
+	places := 6
+	for whole := max(n, -n); whole >= money.USD && places > 2; whole /= 10 {
+		places--
+	}
+	s := n.Round(places)
+	for strings.HasSuffix(s, "0") && len(s)-strings.IndexByte(s, '.') > 3 {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// amount reads an exact decimal amount.
+func amount(decimal string) (money.Nano, error) {
+	plain, negative := strings.CutPrefix(decimal, "-")
+	n, err := money.ParseUSD(plain)
 	if negative {
 		n = -n
 	}
-	return n.String()
+	return n, err
 }
 
 // printJSON writes a value as JSON.

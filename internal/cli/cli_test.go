@@ -49,6 +49,7 @@ func TestScenarios(t *testing.T) {
 			"startsim": startSim, "startserve": startServe, "terminate": terminate, "configure": configure,
 			"redirect": redirect, "absent": absent, "post": post, "load": load,
 			"want": want, "take": take, "shows": shows, "tally": tally, "schema": schema,
+			"sampled": sampled, "balances": balances,
 		},
 	})
 }
@@ -164,7 +165,7 @@ func eventually(ts *testscript.TestScript, what string, holds func() bool) {
 	}
 }
 
-// appears waits for a file: appears FILE
+// appears waits for a file: appears FILE.
 func appears(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: appears file")

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/internal/demo"
+	"github.com/weirhq/weir/internal/server"
 )
 
 func (a *app) demo() *cobra.Command {
@@ -52,7 +54,11 @@ func (a *app) runDemo(ctx context.Context, o demo.Options) error {
 	}
 	tune()
 	o.Out, o.Err, o.Terminal, o.Version = a.Out, a.Err, isTerminal(a.Err), versionString()
-	return demo.Run(ctx, o)
+	err = demo.Run(ctx, o)
+	if listen := (*server.ListenError)(nil); errors.As(err, &listen) {
+		return &hinted{err, "weir demo --listen HOST:PORT chooses another address; port 0, the default, takes a free one"}
+	}
+	return err
 }
 
 func isTerminal(w io.Writer) bool {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"fmt"
+	"math/big"
 	"os"
 	"regexp"
 	"slices"
@@ -53,7 +54,7 @@ func at(ts *testscript.TestScript, file, path string) string {
 	return fmt.Sprint(v)
 }
 
-// want compares a member of a JSON file: want FILE PATH VALUE
+// want compares a member of a JSON file: want FILE PATH VALUE.
 func want(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: want file path value")
@@ -63,7 +64,7 @@ func want(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// take sets a variable to a member of a JSON file: take NAME FILE PATH
+// take sets a variable to a member of a JSON file: take NAME FILE PATH.
 func take(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: take name file path")
@@ -142,8 +143,8 @@ func tally(ts *testscript.TestScript, neg bool, args []string) {
 	lines := strings.Split(text, "\n")
 	rows := append(slices.Clone(t.Groups), t.Total)
 	for i, r := range rows {
-		// a head, the rows, an empty line, a head, the rows again
-		for at, figures := range map[int][]string{1 + i: spent(r), 3 + len(rows) + i: took(r)} {
+		// three times: a head, the rows, an empty line
+		for at, figures := range map[int][]string{1 + i: spent(r), 3 + len(rows) + i: took(r), 5 + 2*len(rows) + i: booked(r)} {
 			if at >= len(lines) {
 				ts.Fatalf("the table ends before line %d", at+1)
 			}
@@ -169,7 +170,7 @@ func spent(r report.UsageRow) []string {
 	cells := []string{
 		n(r.Calls, 10), n(r.Attempts, 10), n(r.Input+r.CacheRead+r.CacheWrite, 10), n(r.Output+r.Reasoning, 10),
 	}
-	for _, amount := range []string{r.Cost, r.PerM, r.PerMIn, r.PerMOut, r.Frontier, r.Saved} {
+	for _, amount := range []string{r.Cost, r.PerM, r.Frontier, r.Saved} {
 		cells = append(cells, dollars(amount))
 	}
 	return append(cells, r.Escalated, r.Tax)
@@ -180,20 +181,37 @@ func took(r report.UsageRow) []string {
 	for _, q := range []report.Quantiles{r.TTFT, r.FirstByte, r.Accepted} {
 		cells = append(cells, fmt.Sprintf("%.1f/%.1f/%.1f", q.P50, q.P95, q.P99))
 	}
-	for _, n := range []int64{
-		r.Speed, r.CacheRead, r.CacheWrite, r.Reasoning, r.Settled, r.Estimated, r.Presumed, r.NotSent,
-	} {
-		cells = append(cells, strconv.FormatInt(n, 10))
-	}
-	return append(cells, dollars(r.Wasted))
+	return append(cells, strconv.FormatInt(r.Speed, 10))
 }
 
-// dollars writes an amount below a thousand as tables do.
-func dollars(decimal string) string {
-	if rest, ok := strings.CutPrefix(decimal, "-"); ok {
-		return "-$" + rest
+func booked(r report.UsageRow) []string {
+	n := func(v int64) string { return strconv.FormatInt(v, 10) }
+	return []string{
+		n(r.CacheRead), n(r.CacheWrite), n(r.Reasoning), dollars(r.PerMIn), dollars(r.PerMOut), n(r.Settled), n(r.Estimated),
+		n(r.Presumed), n(r.NotSent), dollars(r.Wasted),
 	}
-	return "$" + decimal
+}
+
+// dollars writes an amount below a thousand as tables do: six digits, but no more than six decimals and no zeros after
+// the cents.
+func dollars(decimal string) string {
+	rest, negative := strings.CutPrefix(decimal, "-")
+	r, ok := new(big.Rat).SetString(rest)
+	if !ok {
+		return decimal + " is no amount"
+	}
+	whole, _, _ := strings.Cut(rest, ".")
+	places := 6
+	if whole != "0" {
+		places -= len(whole)
+	}
+	text := strings.TrimRight(r.FloatString(places), "0")
+	at := strings.IndexByte(text, '.')
+	text += strings.Repeat("0", max(0, at+3-len(text)))
+	if negative {
+		return "-$" + text
+	}
+	return "$" + text
 }
 
 // schema compiles a JSON Schema and judges YAML files by it: schema SCHEMA FILES...

@@ -17,7 +17,8 @@ func (a *app) init() *cobra.Command {
 		Use:   "init",
 		Short: "Write a weir.yaml from the provider keys in the environment",
 		Long: `Writes a working weir.yaml from whichever provider keys the environment has; one vendor is enough. It starts
-in mode: observe, where the model that was asked for answers, so putting Weir in front changes no answer.`,
+in mode: observe, where a model that is deployed there answers for itself. A name that only matches the route, because
+the model is not deployed, is answered by the top layer's model: look at match: and deployments: before you switch.`,
 		Example: `  OPENAI_API_KEY=... weir init
   weir init --config /etc/weir/weir.yaml`,
 		Args: exact(0, "no arguments"),

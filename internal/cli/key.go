@@ -35,7 +35,7 @@ const storageHint = "storage.dir in weir.yaml must be a folder that weir may wri
 
 // keyring opens the keys of the configured storage folder.
 func (a *app) keyring() (*identity.Keyring, *config.Config, func() error, error) {
-	c, err := a.load()
+	c, err := a.read()
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -155,8 +155,10 @@ func (a *app) keyRevoke() *cobra.Command {
 		Example: "  weir key revoke k7d2q5xh3mba",
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			if strings.HasPrefix(args[0], "wr_") { // not repeated: it may be the whole key
-				return &usageError{errors.New("that is a key, not its id: the id is what stands between wr_ and the next _"),
-					"weir key revoke"}
+				return &usageError{
+					errors.New("that is a key, not its id: the id is what stands between wr_ and the next _"),
+					"weir key revoke",
+				}
 			}
 			ring, _, closeDB, err := a.keyring()
 			if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -100,7 +99,7 @@ func (a *app) runServe(ctx context.Context, api, admin string, quiet bool) error
 // startHint adds to an error of starting what to do about it.
 func startHint(err error) error {
 	var (
-		listen *net.OpError
+		listen *server.ListenError
 		file   *os.PathError
 		typed  *llm.Error
 	)
@@ -108,7 +107,9 @@ func startHint(err error) error {
 	case errors.As(err, &typed):
 		return err
 	case errors.As(err, &listen):
-		return &hinted{err, "weir serve --listen-api 127.0.0.1:0 --listen-admin 127.0.0.1:0 takes free ports"}
+		return &hinted{err, fmt.Sprintf(
+			"weir serve --listen-%s HOST:PORT chooses another address, as listen.%s in weir.yaml does; port 0 takes a free one",
+			listen.Name, listen.Name)}
 	case errors.As(err, &file):
 		return &hinted{err, storageHint}
 	}

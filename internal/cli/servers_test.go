@@ -150,7 +150,7 @@ func startServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// terminate stops background processes as an operator does, and demands that they end well: terminate sim serve
+// terminate stops background processes as an operator does, and demands that they end well: terminate sim serve.
 func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: terminate names...")
@@ -174,8 +174,8 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// configure writes weir.yaml with providers at the running sim, from the template named, by default
-// testdata/house.yaml.
+// configure writes weir.yaml from the template named, by default testdata/house.yaml, where $SIM, $SIM_ADDRESS and
+// $ADMIN_ADDRESS are those of what runs.
 func configure(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 1 {
 		ts.Fatalf("usage: configure [template]")
@@ -189,7 +189,10 @@ func configure(ts *testscript.TestScript, neg bool, args []string) {
 	if sim == "" {
 		sim = "http://127.0.0.1:1" // nothing will be asked
 	}
-	ts.Check(os.WriteFile(ts.MkAbs("weir.yaml"), []byte(strings.ReplaceAll(string(text), "$SIM", sim)), 0o600))
+	filled := strings.NewReplacer(
+		"$SIM_ADDRESS", ts.Getenv("SIM_ADDRESS"), "$SIM", sim, "$ADMIN_ADDRESS", ts.Getenv("ADMIN_ADDRESS"),
+	).Replace(string(text))
+	ts.Check(os.WriteFile(ts.MkAbs("weir.yaml"), []byte(filled), 0o600))
 }
 
 // redirect points the providers of a configuration elsewhere: redirect FILE PRESET=URL...
@@ -209,7 +212,7 @@ func redirect(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
-// absent demands that no file of a folder has a text: absent TEXT FOLDER
+// absent demands that no file of a folder has a text: absent TEXT FOLDER.
 func absent(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 || args[0] == "" {
 		ts.Fatalf("usage: absent text folder")
@@ -248,7 +251,7 @@ func ask(url, key, body string) (status int, id string, answer []byte, err error
 }
 
 // post asks the running server, prints the answer and sets $ID to the call's id:
-// post [-key KEY] [-status 200] [-eventually] PATH BODY
+// post [-key KEY] [-status 200] [-eventually] PATH BODY.
 func post(ts *testscript.TestScript, neg bool, args []string) {
 	f := flag.NewFlagSet("post", flag.ContinueOnError)
 	key := f.String("key", ts.Getenv("KEY"), "")
@@ -281,7 +284,7 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 
 // load keeps posting a body until it is stopped, which sets $ANSWERED to how many of the calls were answered, those of
 // post too:
-// load start PATH BODY, load stop
+// load start PATH BODY, load stop.
 func load(ts *testscript.TestScript, neg bool, args []string) {
 	s := stageOf(ts)
 	switch {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (a *app) runUsage(ctx context.Context, q usageFlags) error {
 func (a *app) ledger(dir string) (*sqlite.Reader, map[string]int, error) {
 	var targets map[string]int
 	if dir == "" {
-		c, err := a.load()
+		c, err := a.read()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -111,45 +112,61 @@ func byOf(s string) error {
 	}
 }
 
+// printUsage writes three tables, each with columns of its own width: what was spent, how long it took, how it was
+// booked.
 func printUsage(out io.Writer, t report.UsageTable) error {
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	head := "total"
-	if t.By != "" {
-		head = t.By
-	}
-	fmt.Fprintf(w, "%s\tcalls\tattempts\ttokens in\ttokens out\tcost\tTC/1M\tin/1M\tout/1M\tfrontier\tsaved\t"+
-		"escalated\ttax\t\n", head)
-	rows := append(t.Groups, t.Total) //nolint:gocritic // the table is not used after
-	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.Name, r.Calls, r.Attempts,
-			r.Input+r.CacheRead+r.CacheWrite, r.Output+r.Reasoning, usd(r.Cost), usd(r.PerM), usd(r.PerMIn), usd(r.PerMOut),
-			usd(r.Frontier), usd(r.Saved), r.Escalated, r.Tax)
-	}
-	fmt.Fprintf(w, "\t\t\t\t\t\t\t\t\t\t\t\t\t\n%s\tprovider TTFT p50/p95/p99 ms\tfirst byte p50/p95/p99 ms\t"+
-		"accepted p50/p95/p99 ms\ttokens/s\tcache read\tcache write\treasoning\tsettled\testimated\t"+
-		"presumed\tnot sent\twasted\t\n", head)
-	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", r.Name, clocks(r.TTFT), clocks(r.FirstByte),
-			clocks(r.Accepted), r.Speed, r.CacheRead, r.CacheWrite, r.Reasoning, r.Settled, r.Estimated, r.Presumed, r.NotSent,
-			usd(r.Wasted))
-	}
-	if err := w.Flush(); err != nil {
-		return err
+	rows := append(slices.Clone(t.Groups), t.Total)
+	head := cmp.Or(t.By, "total")
+	for _, table := range []func(io.Writer, string, []report.UsageRow){printSpent, printClocks, printBooked} {
+		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
+		table(w, head, rows)
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		fmt.Fprintln(out)
 	}
 	for _, s := range []struct {
 		what string
 		all  []report.Share
 	}{{"layers", t.Layers}, {"tiers", t.Tiers}} {
-		fmt.Fprintf(out, "\naccepted answers by %s:", s.what)
+		fmt.Fprintf(out, "accepted answers by %s:", s.what)
 		for _, x := range s.all {
 			fmt.Fprintf(out, "  %s %s", x.Name, x.Part)
 			if x.Target != "" {
 				fmt.Fprintf(out, " (target %s)", x.Target)
 			}
 		}
+		fmt.Fprintln(out)
 	}
-	_, err := fmt.Fprintf(out, "\n\n%s\n", t.Prices)
+	_, err := fmt.Fprintf(out, "\n%s\nclocks: p50/p95/p99 in ms; amounts: to six digits or the cent, --json has them exactly\n", t.Prices)
 	return err
+}
+
+func printSpent(w io.Writer, head string, rows []report.UsageRow) {
+	fmt.Fprintf(w, "%s\tcalls\tattempts\ttokens in\ttokens out\tcost\tTC/1M\tfrontier\tsaved\tescalated\t"+
+		"tax\t\n", head)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.Name, r.Calls, r.Attempts,
+			r.Input+r.CacheRead+r.CacheWrite, r.Output+r.Reasoning, rounded(r.Cost), rounded(r.PerM), rounded(r.Frontier),
+			rounded(r.Saved), r.Escalated, r.Tax)
+	}
+}
+
+func printClocks(w io.Writer, head string, rows []report.UsageRow) {
+	fmt.Fprintf(w, "%s\tprovider's first token\tfirst byte to the client\taccepted\ttokens/s\t\n", head)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t\n", r.Name, clocks(r.TTFT), clocks(r.FirstByte), clocks(r.Accepted),
+			r.Speed)
+	}
+}
+
+func printBooked(w io.Writer, head string, rows []report.UsageRow) {
+	fmt.Fprintf(w, "%s\tcache read\tcache write\treasoning\tin/1M\tout/1M\tsettled\testimated\tpresumed\tnot sent\t"+
+		"wasted\t\n", head)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t\n", r.Name, r.CacheRead, r.CacheWrite, r.Reasoning,
+			rounded(r.PerMIn), rounded(r.PerMOut), r.Settled, r.Estimated, r.Presumed, r.NotSent, rounded(r.Wasted))
+	}
 }
 
 func clocks(q report.Quantiles) string { return fmt.Sprintf("%.1f/%.1f/%.1f", q.P50, q.P95, q.P99) }

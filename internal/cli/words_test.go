@@ -3,13 +3,15 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/report"
+	"github.com/weirhq/weir/internal/server"
 )
 
 func TestAmountsReadAsMoney(t *testing.T) {
@@ -20,6 +22,44 @@ func TestAmountsReadAsMoney(t *testing.T) {
 		if got := usd(decimal); got != want {
 			t.Errorf("usd(%q) = %q, not %q", decimal, got, want)
 		}
+	}
+}
+
+func TestTablesShowSixDigitsOfAnAmount(t *testing.T) {
+	for decimal, want := range map[string]string{
+		"0.00": "$0.00", "0.5979484": "$0.597948", "0.0000004": "$0.00", "0.0000006": "$0.000001", "0.9999999": "$1.00",
+		"1.50365": "$1.50365", "20.529955007": "$20.53", "11.96947": "$11.9695", "123.456789": "$123.457",
+		"1250": "$1,250.00", "48070.125": "$48,070.12", "1234567.891": "$1,234,567.89", "-0.0020009": "-$0.002001",
+		"-11.96947": "-$11.9695", "9200000000": "$9,200,000,000.00",
+	} {
+		if got := rounded(decimal); got != want {
+			t.Errorf("rounded(%q) = %q, not %q", decimal, got, want)
+		}
+	}
+}
+
+// The tables of a large organisation's month fit a wide terminal.
+func TestTheUsageTablesFitATerminal(t *testing.T) {
+	q := report.Quantiles{P50: 1204.5, P95: 12204.5, P99: 61204.5}
+	row := report.UsageRow{
+		Name: "procurement-invoices", Calls: 2_345_678, Attempts: 3_456_789,
+		Input: 12_345_678_901, CacheRead: 3_345_678_901, CacheWrite: 345_678_901, Output: 456_789_012, Reasoning: 56_789_012, Cost: "12345.678901234", Frontier: "98765.432109876",
+		Saved: "86419.753208642", PerM: "1.27084837", PerMIn: "0.932798561", PerMOut: "26.997540598", TTFT: q, FirstByte: q,
+		Accepted: q, Speed: 4176, Escalated: "24.00%", Tax: "10.27%", Wasted: "1267.123456789", Settled: 3_400_000,
+		Estimated: 5678, Presumed: 12, NotSent: 345,
+	}
+	var out strings.Builder
+	if err := printUsage(&out, report.UsageTable{By: "use-case", Groups: []report.UsageRow{row}, Total: row}); err != nil {
+		t.Fatal(err)
+	}
+	widest := ""
+	for line := range strings.Lines(out.String()) {
+		if len(line) > len(widest) {
+			widest = line
+		}
+	}
+	if len(widest) > 140+1 {
+		t.Errorf("%d columns:\n%s", len(widest)-1, out.String())
 	}
 }
 
@@ -75,8 +115,14 @@ func TestWhatKeepsServeFromStartingHasAHint(t *testing.T) {
 		err  error
 		hint string
 	}{
-		{"an address", fmt.Errorf("listen: %w", &net.OpError{Op: "listen", Err: syscall.EADDRINUSE}),
-			"weir serve --listen-api 127.0.0.1:0 --listen-admin 127.0.0.1:0 takes free ports"},
+		{
+			"the clients' address", fmt.Errorf("start: %w", &server.ListenError{Name: "api", Addr: "a:1", Err: syscall.EADDRINUSE}),
+			"weir serve --listen-api HOST:PORT chooses another address, as listen.api in weir.yaml does; port 0 takes a free one",
+		},
+		{
+			"the admin address", &server.ListenError{Name: "admin", Addr: "a:1", Err: syscall.EACCES},
+			"weir serve --listen-admin HOST:PORT chooses another address, as listen.admin in weir.yaml does; port 0 takes a free one",
+		},
 		{"a folder", fmt.Errorf("make it: %w", &os.PathError{Op: "mkdir", Path: "x", Err: syscall.EACCES}), storageHint},
 		{"one that has a hint", own, ""},
 		{"anything else", errors.New("odd"), ""},

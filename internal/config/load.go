@@ -15,6 +15,16 @@ import (
 // Load reads a file, with secrets from env. The error is an *Errors with everything that is wrong, or an *llm.Error
 // when there is no readable file.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	return read(path, resolver{env: env, now: time.Now()})
+}
+
+// Read reads a file as Load does, with the same checks and errors, but looks no secret up: the keys of providers have
+// only their Ref. It is for commands that call no provider, run where the server's secrets are not.
+func Read(path string) (*Config, error) {
+	return read(path, resolver{sealed: true, now: time.Now()})
+}
+
+func read(path string, r resolver) (*Config, error) {
 	data, err := readFile(path)
 	if err != nil {
 		return nil, &llm.Error{
@@ -22,13 +32,18 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 			Hint: "weir init writes a working file; --config names another one",
 		}
 	}
-	return Parse(path, data, env, time.Now())
+	return r.parse(path, data)
 }
 
 // Parse reads a file's content. path names it in errors, and schemas, secrets and the data folder are relative to it;
 // now decides which dates have passed. The error is an *Errors with everything that is wrong.
 func Parse(path string, data []byte, env func(string) (string, bool), now time.Time) (*Config, error) {
-	r := resolver{env: env, now: now, dir: filepath.Dir(path), p: &problems{}, f: &file{}}
+	r := resolver{env: env, now: now}
+	return r.parse(path, data)
+}
+
+func (r *resolver) parse(path string, data []byte) (*Config, error) {
+	r.dir, r.p, r.f = filepath.Dir(path), &problems{}, &file{}
 	r.c = &Config{Path: path, Models: catalog.Embedded()}
 	decode(data, r.f, r.p)
 	if r.f.At.line > 0 { // else there is nothing to check further
@@ -44,12 +59,13 @@ func Parse(path string, data []byte, env func(string) (string, bool), now time.T
 // resolver turns the file's shape into a Config: it looks names up, reads what is referred to and applies the rules
 // that go across sections. It goes on after a problem, to find the next.
 type resolver struct {
-	env func(string) (string, bool)
-	now time.Time
-	dir string // of the file
-	p   *problems
-	f   *file
-	c   *Config
+	env    func(string) (string, bool)
+	sealed bool // secrets are not looked up
+	now    time.Time
+	dir    string // of the file
+	p      *problems
+	f      *file
+	c      *Config
 }
 
 func (r *resolver) resolve() {

@@ -11,7 +11,7 @@ type Secret struct {
 	ref   string // env:NAME or file:PATH, safe to show
 }
 
-// Reveal returns the credential. Only the sender of requests calls it.
+// Reveal returns the credential, "" when it was not looked up (Read). Only the sender of requests calls it.
 func (s Secret) Reveal() string { return s.value }
 
 // Ref is where the secret comes from, safe to show.
@@ -47,6 +47,11 @@ func (r *resolver) credential(e entry[provider], p *Provider, preset Preset) {
 	if !key.ok() {
 		return
 	}
+	ref := key.scheme + ":" + key.name
+	if r.sealed {
+		p.Key = Secret{ref: ref}
+		return
+	}
 	var value string
 	switch key.scheme {
 	case "env":
@@ -68,7 +73,6 @@ func (r *resolver) credential(e entry[provider], p *Provider, preset Preset) {
 		value = string(b)
 	}
 	value = strings.TrimSpace(value)
-	ref := key.scheme + ":" + key.name
 	switch bad := unfitSecret(value); {
 	case bad != "":
 		r.p.add(key.at, "put the real key there", "provider %s: %s %s", e.name, ref, bad)

@@ -21,7 +21,7 @@ import (
 type Options struct {
 	Out, Err io.Writer
 	Terminal bool   // Err is one: a progress bar is drawn there
-	Dir      string // for weir.yaml and the ledger; must exist
+	Dir      string // for weir.yaml and the ledger; must exist and hold neither
 	Seed     uint64
 	Sample   int    // interactions a profile and architecture; default DefaultSample
 	Keep     bool   // stay up for the reader's own calls until ctx ends

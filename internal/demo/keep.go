@@ -59,9 +59,6 @@ func (st *stage) tell(ctx context.Context, since time.Time) time.Time {
 	return last
 }
 
-// data is the demo's storage folder.
-func (st *stage) data() string { return filepath.Join(st.o.Dir, "data") }
-
 // farewell says where the ledger is and what makes the table again.
 func (st *stage) farewell() {
 	fmt.Fprintf(st.o.Err, "\nthe ledger: %s\nthe same figures from it: weir usage --by use-case --dir %s\n",

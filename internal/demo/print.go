@@ -122,8 +122,8 @@ func shares(bp map[string]int64, targets map[string]string) string {
 
 // measured prints the clocks, which vary from run to run.
 func measured(w io.Writer, all []Measured) {
-	fmt.Fprintf(w,
-		"\nmeasured on this machine, in the scenario's time (models ran %dx faster, so Weir's own share counts %dx): p50 / p95 / p99 ms\n", speed, speed)
+	fmt.Fprintf(w, "\nmeasured on this machine, in the scenario's time (models ran %dx faster, so Weir's own share counts "+
+		"%dx): p50 / p95 / p99 ms\n", speed, speed)
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "run\tprovider's first token\tfirst byte to the client\tfirst accepted byte\t")
 	for _, m := range all {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/models/catalog"
 	"github.com/weirhq/weir/internal/server"
 	"github.com/weirhq/weir/internal/sim"
@@ -87,9 +89,51 @@ func (w *witness) Answer(q sim.Query) (sim.Answer, error) {
 	return w.Agent.Answer(q)
 }
 
+// fresh refuses a folder with a configuration or a ledger in it: the demo writes over no weir.yaml, its figures are those
+// of a whole ledger, and the secrets of keys that are there already cannot be had again.
+func (st *stage) fresh() error {
+	all, err := os.ReadDir(st.data())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look for an earlier demo: %w", err)
+	}
+	if len(all) > 0 {
+		return &llm.Error{
+			Code: llm.CodeInvalid, Message: st.o.Dir + " holds the ledger of an earlier demo already",
+			Hint: "weir demo --dir NEW takes another folder; weir usage --by use-case --dir " + st.data() + " reads this one",
+		}
+	}
+	if _, err := os.Lstat(st.path(configFile)); err == nil {
+		return &llm.Error{
+			Code: llm.CodeInvalid, Message: st.o.Dir + " holds a " + configFile + " already",
+			Hint: "weir demo --dir NEW takes another folder, and without --dir a new one among the temporary files",
+		}
+	}
+	return nil
+}
+
+// Names in the demo's folder.
+const (
+	configFile = "weir.yaml"
+	schemaFile = "invoice.json"
+	dataFolder = "data"
+)
+
+func (st *stage) path(name string) string { return filepath.Join(st.o.Dir, name) }
+
+// data is the demo's storage folder.
+func (st *stage) data() string { return st.path(dataFolder) }
+
+// clear takes back what a demo wrote that could not begin, so that another try may use its folder.
+func (st *stage) clear() error {
+	return errors.Join(os.Remove(st.path(configFile)), os.Remove(st.path(schemaFile)), os.RemoveAll(st.data()))
+}
+
 // raise builds the stage: providers listen, the gateway answers.
 func raise(o Options) (*stage, error) {
 	st := &stage{o: o, day: scenario.Procurement(), catalog: catalog.Embedded(), played: map[string][]played{}}
+	if err := st.fresh(); err != nil {
+		return nil, err
+	}
 	st.witness = &witness{Agent: scenario.Agent{Scenario: st.day, Seed: o.Seed, Catalog: st.catalog}}
 	providers, err := sim.New(sim.Config{Models: st.day.Models(st.catalog), Answers: st.witness, Seed: o.Seed, Speed: speed})
 	if err != nil {
@@ -107,7 +151,7 @@ func raise(o Options) (*stage, error) {
 	}
 	st.server, err = server.New(server.Options{Config: conf, Version: o.Version, FirstKeyName: "demo"})
 	if err != nil {
-		return nil, errors.Join(err, backstage.Close())
+		return nil, errors.Join(err, backstage.Close(), st.clear())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -125,12 +169,12 @@ func raise(o Options) (*stage, error) {
 
 // configure writes the demo's files and reads them as serve would.
 func (st *stage) configure(providers string) (*config.Config, error) {
-	path := filepath.Join(st.o.Dir, "weir.yaml")
+	path := st.path(configFile)
 	text := fmt.Sprintf(file, st.o.Listen, providers, providers)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("write the demo's configuration: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(st.o.Dir, "invoice.json"), scenario.AnswerSchema(), 0o600); err != nil {
+	if err := os.WriteFile(st.path(schemaFile), scenario.AnswerSchema(), 0o600); err != nil {
 		return nil, fmt.Errorf("write the demo's schema: %w", err)
 	}
 	return config.Load(path, func(name string) (string, bool) {

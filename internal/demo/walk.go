@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,7 +32,7 @@ func (st *stage) walk(ctx context.Context, p *printer) error {
 	p.line("The brief that the top layer got, in place of the history (compressed and checked; raw history never goes up):")
 	brief := st.witness.watch("")
 	p.quote(brief)
-	path := filepath.Join(st.o.Dir, "brief.txt")
+	path := st.path("brief.txt")
 	if err := os.WriteFile(path, []byte(brief), 0o600); err != nil {
 		return fmt.Errorf("keep the brief: %w", err)
 	}

@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,6 +21,8 @@ import (
 // Bounds of reading an answer.
 const (
 	maxAnswer  = 64 << 20        // bytes of a non-streamed answer
+	sizedAhead = 1 << 20         // bytes that are reserved on a provider's word, before they have come
+	leastRoom  = 1 << 10         // bytes that are reserved when it does not tell
 	usageGrace = 2 * time.Second // for the usage to come after the end of an answer
 )
 
@@ -83,12 +88,9 @@ func (x *exchange) Recv() (llm.Delta, error) {
 
 // body reads a non-streamed answer.
 func (x *exchange) body() (llm.Delta, error) {
-	body, err := io.ReadAll(io.LimitReader(x.reply.Body, maxAnswer+1))
+	body, err := readAnswer(x.reply.Body, x.reply.Header)
 	if err != nil {
 		return llm.Delta{}, err
-	}
-	if len(body) > maxAnswer {
-		return llm.Delta{}, &llm.Error{Code: llm.CodeUpstream, Message: "the provider's answer is larger than 64 MiB"}
 	}
 	x.a.Clocks.ProviderTTF = x.since()
 	if x.a.Order.Stream {
@@ -107,6 +109,31 @@ func (x *exchange) body() (llm.Delta, error) {
 	x.note(d)
 	x.finish()
 	return d, nil
+}
+
+// readAnswer reads a body of at most maxAnswer bytes, into a buffer of the length that the header tells.
+func readAnswer(src io.Reader, h http.Header) ([]byte, error) {
+	room := leastRoom
+	if v := h["Content-Length"]; len(v) > 0 {
+		if n, err := strconv.Atoi(v[0]); err == nil && n > 0 {
+			room = min(n, sizedAhead) + 1 // one more, so that the end is seen without growing
+		}
+	}
+	b := make([]byte, 0, room)
+	for {
+		n, err := src.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case len(b) > maxAnswer:
+			return nil, &llm.Error{Code: llm.CodeUpstream, Message: "the provider's answer is larger than 64 MiB"}
+		case errors.Is(err, io.EOF):
+			return b, nil
+		case err != nil:
+			return nil, err
+		case len(b) == cap(b):
+			b = slices.Grow(b, min(len(b), maxAnswer+1-len(b)))
+		}
+	}
 }
 
 // unstreamed reads the body of a provider that was asked for a stream: an answer is told as the events of one; anything

@@ -36,6 +36,8 @@ type books struct {
 	noBudget bool
 	full     bool // the journal refuses
 	lost     bool // rows never become durable
+	sick     error
+	told     []gateway.Done
 }
 
 type hold struct {
@@ -90,9 +92,9 @@ func (b *books) Durable(context.Context, ledger.LSN) error {
 	return nil
 }
 
-func (b *books) Health() error        { return nil }
+func (b *books) Health() error        { return b.sick }
 func (b *books) Attempt(call.Attempt) {}
-func (b *books) Call(gateway.Done)    {}
+func (b *books) Call(d gateway.Done)  { b.told = append(b.told, d) }
 
 // provider answers one attempt from a script.
 type provider struct {
@@ -277,14 +279,24 @@ type sender interface {
 
 func answer(t *testing.T, b *books, p sender, c gateway.Out, body string) error {
 	t.Helper()
+	return ask(t, gatewayOf(t, b, p), c, llm.Hints{}, body)
+}
+
+func gatewayOf(t *testing.T, b *books, p sender) *gateway.Gateway {
+	t.Helper()
 	g := &gateway.Gateway{
 		Fronts: map[llm.Dialect]gateway.Front{llm.OpenAI: openai.Front{}},
 		Backs:  map[llm.Dialect]gateway.Back{llm.OpenAI: {RequestWriter: openai.Back{}, AnswerReader: openai.Back{}}},
 		Holder: b, Sender: p, Journal: b, Watch: b, Cascade: &cascade.Cascade{}, Now: time.Now,
 	}
 	g.Load(snapshot(t))
+	return g
+}
+
+func ask(t *testing.T, g *gateway.Gateway, c gateway.Out, h llm.Hints, body string) error {
+	t.Helper()
 	return g.Handle(t.Context(), gateway.Inbound{
-		Dialect: llm.OpenAI, Key: &identity.Key{ID: "key"}, Body: []byte(body), Start: time.Now(),
+		Dialect: llm.OpenAI, Key: &identity.Key{ID: "key"}, Body: []byte(body), Hints: h, Start: time.Now(),
 	}, c)
 }
 

@@ -25,11 +25,8 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 		return err
 	}
 	env.BodyBytes = len(in.Body)
-	if env.ServiceTier != "" {
-		return &llm.Error{
-			Code: llm.CodeInvalid, Message: "service tier " + quoteShort(env.ServiceTier) + " has no price here", Param: "service_tier",
-			Hint: "leave service_tier out: the price books hold standard rates",
-		}
+	if err := standard(env); err != nil {
+		return err
 	}
 	facts, err := g.facts(snap, in, env) // identify, data
 	if err != nil {
@@ -52,6 +49,23 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	g.told(d, s, facts, env.Stream, err)
 	if err != nil && !s.Committed() {
 		return err
+	}
+	return nil
+}
+
+// standard refuses what would be billed by rates that no price book holds, or answered by a model that Weir did not choose.
+func standard(env llm.Envelope) error {
+	switch {
+	case env.ServiceTier != "":
+		return &llm.Error{
+			Code: llm.CodeInvalid, Message: "service tier " + quoteShort(env.ServiceTier) + " has no price here", Param: "service_tier",
+			Hint: "leave service_tier out: the price books hold standard rates",
+		}
+	case env.Reroute != "":
+		return &llm.Error{
+			Code: llm.CodeInvalid, Message: "the member " + env.Reroute + " would change which model answers or what it costs",
+			Hint: "leave it out: the route chooses the model, and every attempt is priced", Param: env.Reroute,
+		}
 	}
 	return nil
 }

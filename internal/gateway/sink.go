@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
@@ -37,7 +38,7 @@ func (s *sink) Committed() bool { return s.committed }
 // Answer says whose answer follows.
 func (s *sink) Answer(o call.Order) error {
 	// What an attempt before had kept back was never released: it goes with it.
-	s.order, s.kept, s.terminal, s.writer, s.ended = o, s.kept[:0], false, nil, false
+	s.order, s.kept, s.terminal, s.writer, s.ended = o, nil, false, nil, false
 	return nil
 }
 
@@ -49,6 +50,8 @@ func (s *sink) Frame(o call.Order, d llm.Delta) error {
 	}
 	s.terminal = s.terminal || d.Terminal
 	switch {
+	case s.terminal && !s.env.Stream && len(s.kept) == 0:
+		s.kept = slices.Clip(out) // a body is one frame, and nobody's but this call's: no copy
 	case s.terminal:
 		s.kept = append(s.kept, out...)
 	case len(out) > 0:

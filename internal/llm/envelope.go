@@ -35,16 +35,22 @@ type Envelope struct {
 	MediaBytes    int    // bytes of inline media, left out of the token estimate
 	BodyBytes     int    // length of the body
 	ServiceTier   string // what the request asks for beside the standard service (priority, flex, fast); "" = nothing
+	Reroute       string // member that would change which model answers or what it costs; "" = none
 	Metadata      Hints  // found in the body (metadata, user)
 	LastUser      Span   // text of the last user turn (first text segment of it), inside the quotes
 	Turns         int    // messages
 	User          string // end-user id of the caller's own
+	MaxTwin       Span   // JSON value of a second member that names the output cap: null, since two caps are refused
+	Temperature   Span   // its JSON value; absent when null
+	TopP          Span   // its JSON value; absent when null
 }
 
 // Shifted returns the envelope of a body into which n bytes were inserted at an offset. Spans that end at the offset or
 // hold it grow, those behind it move with their text.
 func (e Envelope) Shifted(at, n int) Envelope {
-	for _, s := range []*Span{&e.ModelSpan, &e.MaxSpan, &e.StreamOptions, &e.StreamSpan, &e.LastUser} {
+	for _, s := range []*Span{
+		&e.ModelSpan, &e.MaxSpan, &e.StreamOptions, &e.StreamSpan, &e.LastUser, &e.MaxTwin, &e.Temperature, &e.TopP,
+	} {
 		*s = s.shifted(at, n)
 	}
 	texts := make([]Segment, len(e.Texts))

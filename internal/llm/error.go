@@ -11,29 +11,30 @@ type Code string
 
 // Codes and the HTTP status each has on our own errors (see Status).
 const (
-	CodeInvalid      Code = "invalid_request"      // 400
-	CodeKey          Code = "invalid_api_key"      // 401
-	CodeBudget       Code = "budget_exceeded"      // 402
-	CodePolicy       Code = "policy_denied"        // 403
-	CodeModel        Code = "model_not_found"      // 404
-	CodeTooLarge     Code = "request_too_large"    // 413
-	CodeUnfit        Code = "no_model_fits"        // 422: no allowed model has the window or capability
-	CodeUnaccepted   Code = "validation_exhausted" // 422: every layer's answer failed its checks
-	CodeRate         Code = "rate_limited"         // 429
-	CodeInternal     Code = "internal_error"       // 500
-	CodeUpstream     Code = "upstream_error"       // 502
-	CodeOverload     Code = "overloaded"           // 503
-	CodeLedger       Code = "ledger_unavailable"   // 503
-	CodeTimeout      Code = "upstream_timeout"     // 504
-	CodeUnauthorized Code = "permission_denied"    // 403
-	CodeHeader       Code = "header_too_large"     // 431
-	CodeCanceled     Code = "canceled"             // 499: the caller went away; nobody reads it
+	CodeInvalid      Code = "invalid_request"         // 400
+	CodeKey          Code = "invalid_api_key"         // 401
+	CodeBudget       Code = "budget_exceeded"         // 402
+	CodePolicy       Code = "policy_denied"           // 403
+	CodeModel        Code = "model_not_found"         // 404
+	CodeTooLarge     Code = "request_too_large"       // 413
+	CodeUnfit        Code = "no_model_fits"           // 422: no allowed model has the window or capability
+	CodeUnaccepted   Code = "validation_exhausted"    // 422: every layer's answer failed its checks
+	CodeRate         Code = "rate_limited"            // 429
+	CodeInternal     Code = "internal_error"          // 500
+	CodeUpstream     Code = "upstream_error"          // 502
+	CodeOverload     Code = "overloaded"              // 503
+	CodeLedger       Code = "ledger_unavailable"      // 503
+	CodeTimeout      Code = "upstream_timeout"        // 504
+	CodeUnauthorized Code = "permission_denied"       // 403
+	CodeHeader       Code = "header_too_large"        // 431
+	CodeCanceled     Code = "canceled"                // 499: the caller went away; nobody reads it
+	CodeWindow       Code = "context_length_exceeded" // 400: a provider told that its model's window is too small
 )
 
 var statusOf = map[Code]int{
 	CodeInvalid: 400, CodeKey: 401, CodeBudget: 402, CodePolicy: 403, CodeUnauthorized: 403, CodeModel: 404, CodeTooLarge: 413,
 	CodeUnfit: 422, CodeUnaccepted: 422, CodeRate: 429, CodeInternal: 500, CodeUpstream: 502, CodeOverload: 503,
-	CodeLedger: 503, CodeTimeout: 504, CodeHeader: 431, CodeCanceled: 499,
+	CodeLedger: 503, CodeTimeout: 504, CodeHeader: 431, CodeCanceled: 499, CodeWindow: 400,
 }
 
 // Error is the one typed error. Code is for machines, Message is safe to show to the caller, Hint says what the caller

@@ -19,7 +19,7 @@ func TestStatusOfEveryCode(t *testing.T) {
 		CodeHeader: http.StatusRequestHeaderFieldsTooLarge, CodeCanceled: 499,
 		CodeInternal: http.StatusInternalServerError, CodeUpstream: http.StatusBadGateway,
 		CodeOverload: http.StatusServiceUnavailable, CodeLedger: http.StatusServiceUnavailable,
-		CodeTimeout: http.StatusGatewayTimeout,
+		CodeTimeout: http.StatusGatewayTimeout, CodeWindow: http.StatusBadRequest,
 	}
 	for code := range statusOf {
 		if want[code] == 0 {

@@ -113,19 +113,29 @@ func (b *buffer) release() {
 	b.data = nil
 }
 
-// grow makes room for n bytes in all.
+// grow makes room for n bytes in all. While the bytes are copied both the old buffer and the new one count.
 func (b *buffer) grow(n int64) error {
-	if !b.s.inflight.take(n-b.held, b.limits.InflightBytes) {
+	if !b.s.inflight.take(n, b.limits.InflightBytes) {
 		return &llm.Error{
 			Code: llm.CodeOverload, Message: "too many bytes of requests are in flight", RetryAfter: retryOverload,
 			Hint: "send the call again later; limits.inflight_bytes in weir.yaml is the bound",
 		}
 	}
-	b.held = n
-	old := b.data
-	b.data = append(takeBuffer(int(n)), old...)
+	old, held := b.data, b.held
+	b.data, b.held = append(takeBuffer(int(n)), old...), n
 	giveBuffer(old)
+	b.s.inflight.give(held)
 	return nil
+}
+
+// more is the size of the next buffer: twice the last one, or, in the reach of the limit, what holds the largest body and
+// the byte that would be too much.
+func (b *buffer) more() int64 {
+	n := 2 * int64(cap(b.data))
+	if n >= b.limits.BodyBytes {
+		return b.limits.BodyBytes + 1
+	}
+	return n
 }
 
 // fill reads src to its end.
@@ -143,6 +153,8 @@ func (b *buffer) fill(src io.Reader, rc *http.ResponseController) error {
 		b.data = b.data[:len(b.data)+n]
 		var over *http.MaxBytesError
 		switch {
+		case errors.As(err, &over), int64(len(b.data)) > b.limits.BodyBytes:
+			return tooLarge(b.limits.BodyBytes)
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -150,13 +162,11 @@ func (b *buffer) fill(src io.Reader, rc *http.ResponseController) error {
 				Code: llm.CodeInvalid, Message: "the request's body did not come in time",
 				Hint: fmt.Sprintf("send it within %s, with pauses of at most %s", bodyTime, bodyPause),
 			}
-		case errors.As(err, &over), int64(len(b.data)) > b.limits.BodyBytes:
-			return tooLarge(b.limits.BodyBytes)
 		case err != nil:
 			return &llm.Error{Code: llm.CodeInvalid, Message: "the request's body could not be read", Err: err}
 		}
 		if len(b.data) == cap(b.data) {
-			if err := b.grow(min(2*int64(cap(b.data)), b.limits.BodyBytes+1)); err != nil {
+			if err := b.grow(b.more()); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 )
 
 func TestEveryDialectReachesEveryProvider(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{})
 	for _, deployment := range []string{"flash", "mini", "sonnet", "gpt"} {
 		for _, stream := range []bool{false, true} {
@@ -59,6 +61,7 @@ func check(t *testing.T, h *house, a answer, deployment string) {
 }
 
 func TestTheCheapestLayerAnswers(t *testing.T) {
+	t.Parallel()
 	for _, stream := range []bool{false, true} {
 		h := open(t, fixed{"flash-wire": "7"})
 		a := h.post("/v1/chat/completions", chat("counting", "how many?", stream))
@@ -72,6 +75,7 @@ func TestTheCheapestLayerAnswers(t *testing.T) {
 }
 
 func TestARejectedAnswerEscalatesAndIsNeverSeen(t *testing.T) {
+	t.Parallel()
 	for _, stream := range []bool{false, true} {
 		h := open(t, fixed{"flash-wire": "seven or so", "gpt-wire": "1234"})
 		a := h.post("/v1/chat/completions", chat("counting", "how many?", stream))
@@ -89,20 +93,50 @@ func TestARejectedAnswerEscalatesAndIsNeverSeen(t *testing.T) {
 }
 
 func TestEveryProviderFails(t *testing.T) {
-	h := open(t, fixed{})
+	t.Parallel()
 	for _, fault := range []string{"500", "503", "429", "cut", "garbage", "error200", "truncated"} {
-		a := h.post("/v1/chat/completions", chat("counting", "how many? [[sim:"+fault+"]]", true))
-		s := h.story(a)
-		if s.Answered || strings.Contains(a.body, "[DONE]") || !strings.Contains(a.body, `"error"`) {
-			t.Errorf("%s on every provider: status %d, %s\n%s", fault, a.status, s.path(), a.body)
-		}
-		if a.status == 200 && !strings.HasPrefix(a.header.Get("Content-Type"), "text/event-stream") {
-			t.Errorf("%s: status 200 without a stream: %s", fault, a.body)
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, fixed{})
+			a := h.post("/v1/chat/completions", chat("counting", "how many? [[sim:"+fault+"]]", true))
+			s := h.story(a)
+			if s.Answered || strings.Contains(a.body, "[DONE]") || !strings.Contains(a.body, `"error"`) {
+				t.Errorf("status %d, %s\n%s", a.status, s.path(), a.body)
+			}
+			if a.status == 200 && !strings.HasPrefix(a.header.Get("Content-Type"), "text/event-stream") {
+				t.Errorf("status 200 without a stream: %s", a.body)
+			}
+		})
+	}
+}
+
+// TestARequestThatTheFirstModelRefusesEscalates holds that a small model that cannot take the request does not end a cascade
+// that has a larger one.
+func TestARequestThatTheFirstModelRefusesEscalates(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]string{
+		"too long": `{"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error",` +
+			`"param":"messages","code":"context_length_exceeded"}}`,
+		"unknown parameter": `{"error":{"message":"Unsupported parameter: 'seed'","type":"invalid_request_error","param":"seed"}}`,
+	} {
+		h := played(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(bodyOf(t, r), "mini-wire") {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = fmt.Fprint(w, refusal)
+				return
+			}
+			whole(w, "42", 10, 5)
+		})
+		a := h.post("/v1/chat/completions", chat("counting", "q", false))
+		if want := "mini:failed:errored gpt:ok:accepted"; a.status != 200 || h.story(a).path() != want {
+			t.Errorf("%s: %d %s, want %s: %s", name, a.status, h.story(a).path(), want, a.body)
 		}
 	}
 }
 
 func TestAFailingProviderFallsBack(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{})
 	a := h.post("/v1/chat/completions", chat("counting", "how many? [[sim:500x1]]", false))
 	if s := h.story(a); a.status != 200 || s.path() != "flash:failed:errored mini:failed:errored flash:ok:accepted" {
@@ -111,6 +145,7 @@ func TestAFailingProviderFallsBack(t *testing.T) {
 }
 
 func TestABriefLayerNeverSeesRawHistory(t *testing.T) {
+	t.Parallel()
 	seen := make(chan sim.Query, 2)
 	h := open(t, spy{seen})
 	long := strings.Repeat("The supplier wrote again about delivery windows and pallets in general terms. ", 400)
@@ -158,6 +193,7 @@ func (s spy) Answer(q sim.Query) (sim.Answer, error) {
 // TestAHeldStreamIsReplayedAsItCame holds that the frames of a judged stream reach the caller whole and in order, and tell
 // no usage that was not asked for.
 func TestAHeldStreamIsReplayedAsItCame(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{"flash-wire": "unclear", "mini-wire": "1234567890123456789012345678901234567890"})
 	c := h.config(strings.Replace(layout, "use: [flash, mini]", "use: [mini]", 1), h.providers)
 	c.Listen.API, c.Listen.Admin = "127.0.0.1:0", "127.0.0.1:0"

@@ -32,7 +32,8 @@ type house struct {
 	key    string
 	dir    string
 
-	providers string // URL of the simulated providers
+	providers string         // URL of the simulated providers
+	options   server.Options // of the server beside its configuration
 	stop      func()
 	ended     chan error
 }
@@ -131,7 +132,9 @@ func (h *house) config(text, simURL string) *config.Config {
 
 func (h *house) start(c *config.Config) {
 	h.t.Helper()
-	s, err := server.New(server.Options{Config: c, Version: "test"})
+	opt := h.options
+	opt.Config, opt.Version = c, "test"
+	s, err := server.New(opt)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -229,17 +232,23 @@ type story struct {
 	Cost      string `json:"cost_usd"`
 	Frontier  string `json:"frontier_would_have_cost_usd"`
 	Attempts  []struct {
-		Purpose    string         `json:"purpose"`
-		Deployment string         `json:"deployment"`
-		Layer      int            `json:"layer"`
-		Outcome    string         `json:"outcome"`
-		Settlement string         `json:"settlement"`
-		Verdict    string         `json:"verdict"`
-		Check      string         `json:"check"`
-		Error      string         `json:"error"`
-		Cost       string         `json:"cost_usd"`
-		Usage      map[string]int `json:"usage"`
-		Notes      jsontext.Value `json:"notes"`
+		Purpose    string `json:"purpose"`
+		Deployment string `json:"deployment"`
+		Layer      int    `json:"layer"`
+		Outcome    string `json:"outcome"`
+		Settlement string `json:"settlement"`
+		Verdict    string `json:"verdict"`
+		Check      string `json:"check"`
+		Error      string `json:"error"`
+		Cost       string `json:"cost_usd"`
+		Held       string `json:"held_usd"`
+		Reason     string `json:"reason"`
+		Clocks     struct {
+			FirstByte float64 `json:"client_first_ms"`
+			End       float64 `json:"end_ms"`
+		} `json:"clocks"`
+		Usage map[string]int `json:"usage"`
+		Notes jsontext.Value `json:"notes"`
 	} `json:"attempts"`
 }
 

@@ -9,6 +9,7 @@ import (
 
 // TestRefusals holds what bad input gets: status, the caller's own dialect, and what to do about it.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{})
 	ok := `"messages":[{"role":"user","content":"q"}]`
 	for _, tc := range []struct {
@@ -71,6 +72,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestUnknownPathsAreToldInTheDialect(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{})
 	a := h.post("/v1/nothing", "{}")
 	if a.status != http.StatusNotFound || !strings.Contains(a.json(t, "error", "message"), "/v1/chat/completions") {
@@ -79,6 +81,7 @@ func TestUnknownPathsAreToldInTheDialect(t *testing.T) {
 }
 
 func TestModelsAreListedByKey(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{})
 	auth := []string{"Authorization", "Bearer " + h.key}
 	a := h.get(h.url+"/v1/models", auth...)
@@ -97,6 +100,7 @@ func TestModelsAreListedByKey(t *testing.T) {
 }
 
 func TestBudgetRefusesBeforeItIsOverspent(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{"gpt-wire": strings.Repeat("word ", 3000)})
 	// gpt-5.5 at $60 per 1M tokens out: a cap of 16,000 tokens holds $0.96, so the second call cannot be held while the
 	// first one's cost stands.
@@ -126,6 +130,7 @@ func TestBudgetRefusesBeforeItIsOverspent(t *testing.T) {
 }
 
 func TestControlAPINeedsTheToken(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{})
 	for _, path := range []string{"/api/v1/keys", "/api/v1/usage", "/api/v1/budgets", "/api/v1/openapi.json"} {
 		for _, token := range []string{"", "wrong", h.key} {
@@ -140,6 +145,7 @@ func TestControlAPINeedsTheToken(t *testing.T) {
 }
 
 func TestARevokedKeyStops(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{})
 	made := h.do(http.MethodPost, h.admin+"/api/v1/keys", `{"name":"short-lived","routes":["counting"]}`, "Authorization", "Bearer "+h.token())
 	if made.status != 201 {
@@ -162,6 +168,7 @@ func TestARevokedKeyStops(t *testing.T) {
 }
 
 func TestMetricsCountWhatHappened(t *testing.T) {
+	t.Parallel()
 	h := open(t, fixed{"flash-wire": "no", "gpt-wire": "12"})
 	h.post("/v1/chat/completions", chat("counting", "q", false))
 	got := h.get(h.admin + "/metrics").body
@@ -172,6 +179,24 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	} {
 		if !strings.Contains(got, line) {
 			t.Errorf("no %s in\n%s", line, fmt.Sprint(got))
+		}
+	}
+}
+
+// TestAttemptsAreCountedByTheirLayer holds that a deployment that stands in a route's layer and is also named directly is
+// counted in each place.
+func TestAttemptsAreCountedByTheirLayer(t *testing.T) {
+	t.Parallel()
+	h := played(t, answering("42", 10, 5))
+	for _, model := range []string{"mini", "counting", "counting"} {
+		h.post("/v1/chat/completions", chat(model, "q", false))
+	}
+	got := h.get(h.admin + "/metrics").body
+	for layer, n := range map[string]int{"": 1, "edge": 2} {
+		line := fmt.Sprintf(`weir_attempts_total{deployment="mini",layer=%q,model="gpt-4o-mini",outcome="ok",purpose="answer",`+
+			`tier="mid",verdict="accepted"} %d`, layer, n)
+		if !strings.Contains(got, line) {
+			t.Errorf("no %s in\n%s", line, got)
 		}
 	}
 }

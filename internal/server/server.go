@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,7 +17,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/weirhq/weir/internal/config"
@@ -216,25 +214,6 @@ func (s *Server) buildGateway() error {
 	return nil
 }
 
-func (s *Server) listen() error {
-	c := s.config.Load()
-	for _, l := range []struct {
-		to   *net.Listener
-		addr string
-		key  string
-	}{{&s.api, c.Listen.API, "api"}, {&s.admin, c.Listen.Admin, "admin"}} {
-		ln, err := net.Listen("tcp", l.addr)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("%s is taken; choose another with --listen-%s or listen.%s in weir.yaml: %w", l.addr, l.key, l.key, err)
-		}
-		if err != nil {
-			return fmt.Errorf("listen on %s (listen.%s): %w", l.addr, l.key, err)
-		}
-		*l.to = ln
-	}
-	return nil
-}
-
 // Probe makes one tiny call to a deployment and books it.
 func (s *Server) Probe(ctx context.Context, deployment string) (call.Attempt, error) {
 	return s.gateway.Probe(ctx, s.ids.next(), deployment)
@@ -258,15 +237,6 @@ func (s *Server) Admin() string { return s.admin.Addr().String() }
 func (s *Server) limits() Limits {
 	l := s.config.Load().Limits
 	return Limits{BodyBytes: l.BodyBytes, InflightBytes: l.InflightBytes, Stall: writeStall}
-}
-
-func loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // holder makes the budget's holds fit the gateway's interface.

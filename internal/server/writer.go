@@ -14,40 +14,53 @@ import (
 type answerWriter struct {
 	w        http.ResponseWriter
 	stall    time.Duration // the most that one write may take
-	h2       bool          // a write deadline in HTTP/2 resets the stream when it passes, also between writes
 	deadline time.Time     // of writes, as last set
+	h2       bool          // a write deadline in HTTP/2 resets the stream when it passes, also between writes
 	stream   bool
 	began    bool
+	set      uint8      // how many of values are
+	values   [11]string // of as many headers as an answer has: their lists lie here, not in an allocation each
 }
 
 var _ gateway.Out = (*answerWriter)(nil)
+
+// list is a header's list of one value. It cannot grow into the next one's.
+func (a *answerWriter) list(value string) []string {
+	i := int(a.set)
+	if i == len(a.values) {
+		return []string{value}
+	}
+	a.values[i] = value
+	a.set++
+	return a.values[i : i+1 : i+1]
+}
 
 // Head sets the headers; they leave with the first bytes.
 func (a *answerWriter) Head(head gateway.Head) {
 	h := a.w.Header()
 	a.stream = head.Stream
 	if head.Stream {
-		h["Content-Type"] = []string{"text/event-stream"}
-		h["Cache-Control"] = []string{"no-cache"}
-		h["X-Accel-Buffering"] = []string{"no"}
+		h["Content-Type"] = a.list("text/event-stream")
+		h["Cache-Control"] = a.list("no-cache")
+		h["X-Accel-Buffering"] = a.list("no")
 	} else {
-		h["Content-Type"] = []string{"application/json"}
+		h["Content-Type"] = a.list("application/json")
 	}
 	t := head.Target
 	if t.Model != nil {
-		h["X-Weir-Model"] = []string{t.Model.ID}
-		h["X-Weir-Tier"] = []string{string(t.Model.Tier)}
+		h["X-Weir-Model"] = a.list(t.Model.ID)
+		h["X-Weir-Tier"] = a.list(string(t.Model.Tier))
 	}
-	h["X-Weir-Layer"] = []string{strconv.Itoa(t.Layer)}
-	h["X-Weir-Attempts"] = []string{strconv.Itoa(head.Attempts)}
-	h["X-Weir-Policy"] = []string{head.Rule}
-	h["X-Weir-Data-Class"] = []string{head.Class}
+	h["X-Weir-Layer"] = a.list(strconv.Itoa(t.Layer))
+	h["X-Weir-Attempts"] = a.list(strconv.Itoa(head.Attempts))
+	h["X-Weir-Policy"] = a.list(head.Rule)
+	h["X-Weir-Data-Class"] = a.list(head.Class)
 	if !head.Complete {
 		return
 	}
-	h["X-Weir-Cost-Usd"] = []string{money.Nano(head.Cost).Decimal()}
-	h["X-Weir-Cost-Estimated"] = []string{strconv.FormatBool(head.Estimated)}
-	h["X-Weir-Overhead-Us"] = []string{strconv.FormatInt(head.Overhead.Microseconds(), 10)}
+	h["X-Weir-Cost-Usd"] = a.list(money.Nano(head.Cost).Decimal())
+	h["X-Weir-Cost-Estimated"] = a.list(strconv.FormatBool(head.Estimated))
+	h["X-Weir-Overhead-Us"] = a.list(strconv.FormatInt(head.Overhead.Microseconds(), 10))
 }
 
 // Write sends bytes. A client that takes none for the stall time is gone.
@@ -68,7 +81,7 @@ func (a *answerWriter) Write(b []byte, more bool) error {
 
 func (a *answerWriter) send(rc *http.ResponseController, b []byte, more bool) error {
 	if !a.began && !a.stream {
-		a.w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
+		a.w.Header()["Content-Length"] = a.list(strconv.Itoa(len(b)))
 	}
 	a.began = true
 	if _, err := a.w.Write(b); err != nil {

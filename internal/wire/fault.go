@@ -37,7 +37,8 @@ const operator = "operator: "
 // the one that the provider's words stand for. What the codes say to whoever decides about another attempt:
 //
 //   - CodeInvalid (400, 422): the request is wrong, and would be elsewhere too. The provider's reason is shown.
-//   - CodeUnfit (413, and 400 for a context that is too long): this model cannot take it, another may.
+//   - CodeWindow (a context that is too long): this model cannot take it, another may.
+//   - CodeUnfit (413): likewise, of a body that is too large.
 //   - CodeRate (429): asked too often; RetryAfter says how long to leave the deployment alone, if told.
 //   - CodeTimeout (408, 504): it took too long.
 //   - CodeUpstream (all else): it failed, or it refuses Weir's account. An account without credit or quota has a
@@ -78,9 +79,13 @@ func (f *Fault) judge() *llm.Error {
 			Code: llm.CodeUpstream, Message: "the provider does not serve this account", Err: f.said(true),
 			Hint: operator + "check the billing and the region of this provider's account",
 		}
-	case f.tooLong():
+	case f.tooLong(), status == http.StatusRequestEntityTooLarge:
+		code := llm.CodeUnfit
+		if f.tooLong() {
+			code = llm.CodeWindow
+		}
 		return &llm.Error{
-			Code: llm.CodeUnfit, Message: "the request is larger than the model takes" + f.because(), Err: f.said(false),
+			Code: code, Message: "the request is larger than the model takes" + f.because(), Err: f.said(false),
 			Hint: "send less context, or name a route whose models take more", Param: Shown(f.Param),
 		}
 	case status == http.StatusTooManyRequests:
@@ -140,7 +145,7 @@ func (f *Fault) is(words ...string) bool {
 // says reports whether the message of a refusal holds one of the phrases, which are lower case.
 func (f *Fault) says(phrases ...string) bool {
 	switch f.Status {
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusTooManyRequests:
 	default:
 		return false
 	}
@@ -160,19 +165,17 @@ func (f *Fault) spent() bool {
 		f.says("credit balance", "insufficient balance", "insufficient credits")
 }
 
-// tooLong reports whether the request does not fit the model's window or the provider's size limit. OpenAI has a code
-// for it; most others tell it only in the message of a 400.
+// tooLong reports whether the request does not fit the model's window. OpenAI has a code for it; most others tell it
+// only in the message of a 400.
 func (f *Fault) tooLong() bool {
 	if f.Status == http.StatusTooManyRequests {
 		return false
 	}
-	return f.Status == http.StatusRequestEntityTooLarge ||
-		f.is("context_length_exceeded", "exceed_context_size_error") ||
-		f.says(
-			"prompt is too long", "input is too long", "context limit", // Anthropic, also at other clouds
-			"maximum context length", "maximum prompt length", "context length", "context window", "context size",
-			"exceeds the maximum number of tokens", // Gemini
-		)
+	return f.is("context_length_exceeded", "exceed_context_size_error") || f.says(
+		"prompt is too long", "input is too long", "context limit", // Anthropic, also at other clouds
+		"maximum context length", "maximum prompt length", "context length", "context window", "context size",
+		"exceeds the maximum number of tokens", // Gemini
+	)
 }
 
 // statuses are the HTTP statuses that the dialects' words stand for in band.

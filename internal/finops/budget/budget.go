@@ -152,7 +152,7 @@ func (b *Book) try(f call.Facts, amount money.Nano) (*Hold, <-chan struct{}, err
 	if !a.Unlimited && amount > a.Limit-used {
 		return nil, nil, a.refuse(w, amount)
 	}
-	if used+amount <= w.ceiling {
+	if money.Add(used, amount) <= w.ceiling {
 		w.held += amount
 		a.learn(amount)
 		b.raise(a, w, 0)
@@ -173,9 +173,9 @@ func (a *account) learn(amount money.Nano) { a.mean += (amount - a.mean) / 16 }
 // chunk is how far ahead a ceiling is raised: 1 % of the limit, or 20 mean holds; without a limit at least a dollar.
 func (a *account) chunk() money.Nano {
 	if a.Unlimited {
-		return max(20*a.mean, money.USD)
+		return max(money.MulDiv(a.mean, 20, 1), money.USD)
 	}
-	return max(a.Limit/100, 20*a.mean, 1)
+	return max(a.Limit/100, money.MulDiv(a.mean, 20, 1), 1)
 }
 
 // raise asks for a higher ceiling when less than half a chunk is left below it, or less than need. One at a time.
@@ -189,7 +189,7 @@ func (b *Book) raise(a *account, w *window, need money.Nano) {
 		ahead = 0
 	}
 	// What was really spent may lie above the limit; the ceiling follows it.
-	to := used + need + ahead
+	to := money.Add(money.Add(used, need), ahead)
 	if !a.Unlimited {
 		to = max(min(a.Limit, to), used)
 	}

@@ -3,6 +3,7 @@ package budget
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -194,6 +195,22 @@ func TestARefusalNamesTheBudgetAndWhatToDo(t *testing.T) {
 	})
 }
 
+// The largest limit that can be written down holds to the nano-dollar: nothing wraps around on the way.
+func TestTheLargestLimitHolds(t *testing.T) {
+	inBubble(t, newVault(), one(math.MaxInt64, Total), func(t *testing.T, b *Book) {
+		hold(t, b, math.MaxInt64-1000).Settle(math.MaxInt64 - 1000)
+		h := hold(t, b, 400)
+		if _, err := b.Hold(t.Context(), facts(time.Now()), 601); llm.AsError(err).Code != llm.CodeBudget {
+			t.Errorf("more than is left: %v", err)
+		}
+		hold(t, b, 600)
+		h.Void()
+		if s := state(b); s.Spent != math.MaxInt64-1000 || s.Held != 600 || s.Ceiling > s.Limit {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 func TestACallWithoutABudgetIsNotLimited(t *testing.T) {
 	inBubble(t, newVault(), one(10, Day), func(t *testing.T, b *Book) {
 		h, err := b.Hold(t.Context(), call.Facts{}, 1<<62)
@@ -264,6 +281,28 @@ func TestAHoldWaitsOnlyWhenTheCeilingIsUsedUp(t *testing.T) {
 		if took := time.Since(t0); took != 5*time.Millisecond {
 			t.Errorf("waited %v for the disk, want 5ms", took)
 		}
+	})
+}
+
+func TestAHoldWaitsASecondForAStalledDisk(t *testing.T) {
+	v := newVault()
+	inBubble(t, v, one(10_000, Day), func(t *testing.T, b *Book) {
+		v.manual = true
+		t0 := time.Now()
+		_, err := b.Hold(t.Context(), facts(t0), 5_000)
+		var e *llm.Error
+		if !errors.As(err, &e) || e.Code != llm.CodeLedger || e.Status() != 503 || !strings.Contains(e.Hint, "storage.dir") {
+			t.Errorf("a hold on a disk that does not answer: %v", err)
+		}
+		if took := time.Since(t0); took != time.Second {
+			t.Errorf("waited %v, want 1s", took)
+		}
+		if s := state(b); s.Held != 0 {
+			t.Errorf("what was given up is still held: %+v", s)
+		}
+		v.end()
+		synctest.Wait()
+		hold(t, b, 5_000) // the disk answers again
 	})
 }
 

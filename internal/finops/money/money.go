@@ -138,8 +138,8 @@ func ParseRate(s string) (Pico, error) {
 	return Pico(v), nil
 }
 
-// ParseUSD reads "$1,400", "1400.50" or "$0.000000001" exactly. At most 9 decimals; commas only between groups of three
-// digits, so that "1,5" is not taken for fifteen dollars.
+// ParseUSD reads "$1,400", "1400.50" or "$0.000000001" exactly, up to $9,223,372,036.854775807. At most 9 decimals; commas
+// only between groups of three digits, so that "1,5" is not taken for fifteen dollars.
 func ParseUSD(s string) (Nano, error) {
 	plain, err := ungroup(strings.TrimPrefix(strings.TrimSpace(s), "$"))
 	if err != nil {
@@ -174,15 +174,17 @@ func decimal(s string, places int) (int64, error) {
 		return 0, fmt.Errorf("more than %d decimals", places)
 	}
 	digits := whole + frac + strings.Repeat("0", places-len(frac))
-	if whole == "" || len(digits) > 18 {
-		return 0, fmt.Errorf("not a decimal number in range")
+	if whole == "" || strings.Trim(digits, "0123456789") != "" {
+		return 0, fmt.Errorf("not a decimal number")
 	}
 	var v int64
 	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' {
-			return 0, fmt.Errorf("not a decimal number")
+		d := int64(c - '0')
+		if v > (math.MaxInt64-d)/10 {
+			most := fmt.Sprint(math.MaxInt64)
+			return 0, fmt.Errorf("above %s.%s, the most that there can be", most[:len(most)-places], most[len(most)-places:])
 		}
-		v = v*10 + int64(c-'0')
+		v = v*10 + d
 	}
 	return v, nil
 }

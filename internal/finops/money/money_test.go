@@ -152,13 +152,14 @@ func TestRatesAreListPrices(t *testing.T) {
 		{"0.003625", 3625, "$0.003625"},
 		{"0.000001", 1, "$0.000001"},
 		{"0", 0, "$0.00"},
+		{"9223372036.5", 9_223_372_036_500_000, "$9,223,372,036.50"},
 	} {
 		got, err := ParseRate(tt.price)
 		if err != nil || got != tt.rate || got.PerMillionUnits() != tt.shown {
 			t.Errorf("ParseRate(%q) = %d, %v, shown as %s; want %d, %s", tt.price, got, err, got.PerMillionUnits(), tt.rate, tt.shown)
 		}
 	}
-	for _, bad := range []string{"", ".", "-1", "0.0000001", "1e3", "1,5", "$1", "1.2.3", " 1", "1000000000000"} {
+	for _, bad := range []string{"", ".", "-1", "0.0000001", "1e3", "1,5", "$1", "1.2.3", " 1", "9223372036854.775808"} {
 		if got, err := ParseRate(bad); err == nil || !strings.Contains(err.Error(), "per 1M units") {
 			t.Errorf("ParseRate(%q) = %d, %v; want an error that says what it is the price of", bad, got, err)
 		}

@@ -37,6 +37,7 @@ type Model struct {
 	MaxOutput       int      // tokens
 	Can             llm.Needs
 	SelfHosted      bool
+	FixedSampling   bool   // refuses any temperature or top_p but 1
 	Lifecycle       string // preview | active | deprecated | retired
 	Sunset          string // YYYY-MM-DD, "" = none announced
 	Wire            []WireID

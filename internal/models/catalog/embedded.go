@@ -51,6 +51,7 @@ type modelRow struct {
 	MaxOutput     int      `json:"max_output"`
 	Can           []string `json:"can"`
 	SelfHosted    bool     `json:"self_hosted"`
+	FixedSampling bool     `json:"fixed_sampling"`
 	Lifecycle     string   `json:"lifecycle"`
 	Sunset        string   `json:"sunset"`
 	Wire          []WireID `json:"wire"`
@@ -139,7 +140,8 @@ func (r modelRow) model() (Model, error) {
 	m := Model{
 		ID: r.ID, Vendor: r.Vendor, Tier: r.Tier, Layers: r.Layers, Intelligences: r.Intelligences,
 		Window: r.Window, EffectiveWindow: r.Effective, MaxOutput: r.MaxOutput, Can: can, SelfHosted: r.SelfHosted,
-		Lifecycle: r.Lifecycle, Sunset: r.Sunset, Wire: r.Wire, Windows: r.Windows, Note: r.Note,
+		FixedSampling: r.FixedSampling,
+		Lifecycle:     r.Lifecycle, Sunset: r.Sunset, Wire: r.Wire, Windows: r.Windows, Note: r.Note,
 	}
 	if m.EffectiveWindow == 0 {
 		m.EffectiveWindow = Effective(m.Window)

@@ -21,6 +21,8 @@ type writer struct {
 	dims                                    *dims
 	lines                                   []byte
 	spent                                   map[account]money.Nano
+	last                                    ledger.LSN // the highest row that this writer has written
+	sure                                    bool       // no row beyond last is in the file
 }
 
 // account is a counter of what was spent.
@@ -140,13 +142,26 @@ func (w *writer) append(b *ledger.Batch) error {
 	if err := w.transact(b); err != nil {
 		_, _ = w.rollback.exec() // fails when the error has rolled back already
 		w.dims.forget()
+		w.sure = false
 		return err
 	}
+	w.wrote(b)
 	return nil
 }
 
+// wrote notes that a batch is on disk.
+func (w *writer) wrote(b *ledger.Batch) {
+	if n := len(b.Entries); n > 0 {
+		w.last, w.sure = max(w.last, b.Entries[n-1].LSN), true
+	}
+	if n := len(b.Adjustments); n > 0 {
+		w.last, w.sure = max(w.last, b.Adjustments[n-1].LSN), true
+	}
+}
+
 // has tells whether a batch was written before: a commit that failed may yet have reached the disk. What a batch
-// without rows says may be written twice.
+// without rows says may be written twice. The file is asked only about rows that may be in it: those of the first batch
+// of a process, of one after a failure, and those up to the last that were written.
 func (w *writer) has(b *ledger.Batch) (bool, error) {
 	var lsn ledger.LSN
 	switch {
@@ -155,6 +170,9 @@ func (w *writer) has(b *ledger.Batch) (bool, error) {
 	case len(b.Adjustments) > 0:
 		lsn = b.Adjustments[0].LSN
 	default:
+		return false, nil
+	}
+	if w.sure && lsn > w.last {
 		return false, nil
 	}
 	_, found, err := w.written.first(int64(lsn), int64(lsn))

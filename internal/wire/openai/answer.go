@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"slices"
+
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
@@ -44,6 +46,7 @@ type walker struct {
 type choice struct {
 	begun, stopped bool
 	tools          []toolState // by index
+	moved          map[int]int // from an index that several calls were told under to the one of the latest of them
 }
 
 type toolState struct {
@@ -265,6 +268,7 @@ func (w *walker) toolStart(st *choice, ev llm.Event) {
 			ev.Tool = len(st.tools)
 		}
 	}
+	ev.Tool = w.indexOf(st, ev)
 	t := w.toolAt(st, ev.Tool)
 	if t == nil || t.started {
 		return
@@ -280,10 +284,36 @@ func (w *walker) toolStart(st *choice, ev llm.Event) {
 	w.add(ev)
 }
 
+// indexOf is the index of a call that begins or goes on. Some servers tell all parallel calls under index 0: another id
+// at an index that is taken is another call, and gets an index of its own.
+func (w *walker) indexOf(st *choice, ev llm.Event) int {
+	at := ev.Tool
+	if n, moved := st.moved[at]; moved {
+		at = n
+	}
+	if w.whole || ev.ID == "" || at >= len(st.tools) || !st.tools[at].started || st.tools[at].id == ev.ID {
+		return at
+	}
+	same := func(t toolState) bool { return t.started && t.id == ev.ID }
+	if at = slices.IndexFunc(st.tools, same); at < 0 {
+		if ev.Name == "" {
+			return ev.Tool // no call begins without a name
+		}
+		at = len(st.tools)
+	}
+	if st.moved == nil {
+		st.moved = make(map[int]int)
+	}
+	st.moved[ev.Tool] = at
+	return at
+}
+
 // toolArgs tells of arguments, after the start of their call.
 func (w *walker) toolArgs(st *choice, ev llm.Event) {
 	if ev.Tool == noIndex {
 		ev.Tool = max(len(st.tools)-1, 0)
+	} else if n, moved := st.moved[ev.Tool]; moved {
+		ev.Tool = n
 	}
 	t := w.toolAt(st, ev.Tool)
 	if t == nil {

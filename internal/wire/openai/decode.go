@@ -19,8 +19,9 @@ type decoder struct {
 }
 
 // Decode reads the request whole. System and developer messages, wherever they stand, go to System; tool messages that
-// follow each other become one user message of results. What no other dialect has (file ids, custom tools) is an error;
-// fields that llm.Request has no place for (penalties, logprobs, names of speakers) are left out.
+// follow each other become one user message of results. What no other dialect has (file ids, custom tools), and what
+// this one's own providers might take though it cannot be understood here, is CodeUnfit: a model of this dialect may
+// still get the bytes as they are. Fields that llm.Request has no place for (penalties, logprobs, names of speakers) are left out.
 func (f Front) Decode(body []byte) (*llm.Request, error) {
 	if _, err := f.Scan(body); err != nil {
 		return nil, err
@@ -35,7 +36,9 @@ func (f Front) Decode(body []byte) (*llm.Request, error) {
 		}
 	}
 	if err := c.End(); err != nil {
-		return nil, err
+		e := *llm.AsError(err)
+		e.Code, e.Hint = llm.CodeUnfit, "this goes only to a model of the OpenAI dialect, with the request unchanged"
+		return nil, &e
 	}
 	d.nameResults()
 	return d.req, nil

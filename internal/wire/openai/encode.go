@@ -11,13 +11,17 @@ import (
 
 // Encode writes a request of any origin in this dialect. System parts become one system message; tool results become
 // tool messages, their media a user message after them, since a tool message holds only text. Lost: reasoning, whose
-// signature belongs to another dialect; the mark that a tool result is an error; media in a model's own turn. Media the
-// dialect has no part for is an *llm.Error.
+// signature belongs to another dialect; the mark that a tool result is an error; media in a model's own turn; empty texts
+// beside others; an end user's id that is longer than the dialect takes; sampling that the model refuses. Media the
+// dialect has no part for, and messages without anything to answer, are CodeUnfit.
 func (b Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 	e := encoder{}
 	e.str(`{"model":`, o.Target.WireID)
 	e.raw(`,"messages":[`)
 	e.messages(q)
+	if e.count == 0 && e.err == nil {
+		e.err = unfit("messages", "messages: there is nothing in them for a model to answer", "send at least one text")
+	}
 	if e.err != nil {
 		return call.Wire{}, e.err
 	}
@@ -28,11 +32,18 @@ func (b Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 	if o.Stream {
 		e.raw(`,"stream":true,"stream_options":{"include_usage":true}`)
 	}
-	if q.User != "" {
+	if q.User != "" && len(q.User) <= maxUser {
 		e.str(`,"user":`, q.User)
 	}
 	e.raw("}")
 	return call.Wire{Path: path, Body: [][]byte{e.b}, Stream: o.Stream}, nil
+}
+
+// maxUser is the longest user that the dialect takes, in characters.
+const maxUser = 64
+
+func unfit(param, message, hint string) *llm.Error {
+	return &llm.Error{Code: llm.CodeUnfit, Message: message, Hint: hint, Param: param}
 }
 
 // encoder appends to b. err is the first part that cannot be said.
@@ -62,10 +73,11 @@ func (e *encoder) limits(q *llm.Request, o call.Order) {
 		e.str(",", capKey(o))
 		e.num(":", int64(limit))
 	}
-	if q.Temperature != nil {
+	free := o.Target.Model == nil || !o.Target.Model.FixedSampling
+	if q.Temperature != nil && free {
 		e.float(`,"temperature":`, *q.Temperature)
 	}
-	if q.TopP != nil {
+	if q.TopP != nil && free {
 		e.float(`,"top_p":`, *q.TopP)
 	}
 	if q.Seed != nil {
@@ -144,9 +156,9 @@ func (e *encoder) format(f *llm.Format) {
 }
 
 func (e *encoder) messages(q *llm.Request) {
-	if len(q.System) > 0 {
+	if system := said(q.System); len(system) > 0 {
 		e.open("system")
-		e.content(q.System)
+		e.content(system)
 		e.raw("}")
 	}
 	for i := range q.Messages {
@@ -190,11 +202,8 @@ func (e *encoder) assistant(parts []llm.Part) {
 
 // user writes a caller's turn: its tool results first, since they answer the turn before.
 func (e *encoder) user(parts []llm.Part) {
-	var rest, media []llm.Part
+	var media []llm.Part
 	for i := range parts {
-		if k := parts[i].Kind; k == llm.Text || k == llm.Media || k == llm.Refusal {
-			rest = append(rest, parts[i])
-		}
 		r := parts[i].Result
 		if r == nil {
 			continue
@@ -206,11 +215,29 @@ func (e *encoder) user(parts []llm.Part) {
 		e.raw("}")
 		media = append(media, only(r.Content, llm.Media)...)
 	}
-	if rest = append(media, rest...); len(rest) > 0 {
+	if rest := append(media, said(parts)...); len(rest) > 0 {
 		e.open("user")
 		e.content(rest)
 		e.raw("}")
 	}
+}
+
+// said are the parts that a caller's message has a place for, without empty texts unless there is nothing else.
+func said(parts []llm.Part) []llm.Part {
+	var out []llm.Part
+	var empty *llm.Part
+	for i := range parts {
+		switch p := &parts[i]; {
+		case p.Kind == llm.Media && p.Media != nil, (p.Kind == llm.Text || p.Kind == llm.Refusal) && p.Text != "":
+			out = append(out, *p)
+		case p.Kind == llm.Text:
+			empty = p
+		}
+	}
+	if len(out) == 0 && empty != nil {
+		out = append(out, *empty)
+	}
+	return out
 }
 
 func only(parts []llm.Part, kind llm.PartKind) []llm.Part {
@@ -230,17 +257,12 @@ func (e *encoder) content(parts []llm.Part) {
 		return
 	}
 	e.raw(`,"content":[`)
-	written := 0
 	for i := range parts {
 		p := &parts[i]
-		media := p.Kind == llm.Media && p.Media != nil
-		if !media && p.Kind != llm.Text && p.Kind != llm.Refusal {
-			continue
-		}
-		if written++; written > 1 {
+		if i > 0 {
 			e.raw(",")
 		}
-		if media {
+		if p.Kind == llm.Media {
 			e.media(p.Media)
 		} else {
 			e.str(`{"type":"text","text":`, p.Text)
@@ -280,10 +302,8 @@ func (e *encoder) refuse(m *llm.MediaPart) {
 	if m.URL != "" {
 		what += " by URL"
 	}
-	e.err = &llm.Error{
-		Code: llm.CodeInvalid, Message: "media of type " + what + " cannot be sent to an OpenAI-compatible provider",
-		Hint: "send images, wav or mp3 sound, or documents inline", Param: "messages",
-	}
+	e.err = unfit("messages", "media of type "+what+" cannot be sent to an OpenAI-compatible provider",
+		"send images, wav or mp3 sound, or documents inline")
 }
 
 func dataURL(m *llm.MediaPart) string { return "data:" + m.MIME + ";base64," + m.Data }

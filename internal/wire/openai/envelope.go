@@ -2,6 +2,7 @@ package openai
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/wire/scan"
@@ -116,9 +117,37 @@ func (s *scanner) member(key string) {
 		if !s.Null() {
 			s.serviceTier(s.String())
 		}
-	case "prediction", "web_search_options", "":
+	case "models", "route", "provider", "plugins", "fallbacks", "preset", "web_search_options", "inference_geo":
+		s.reroute(key)
+	case "temperature":
+		s.env.Temperature = s.number()
+	case "top_p":
+		s.env.TopP = s.number()
+	case "prediction", "":
 		s.collect("")
 	}
+}
+
+// reroute notes a member by which a provider would choose another model or meter; regions but the global one have
+// prices of their own.
+func (s *scanner) reroute(key string) {
+	plain := s.Null()
+	if !plain && key == "inference_geo" && s.Kind() == scan.String {
+		plain = s.String().Is(s.body, "global")
+	} else if !plain {
+		s.collect("")
+	}
+	if !plain && s.env.Reroute == "" {
+		s.env.Reroute = key
+	}
+}
+
+// number is where a value lies that is not null.
+func (s *scanner) number() llm.Span {
+	if s.Null() {
+		return llm.Span{}
+	}
+	return s.Skip()
 }
 
 // serviceTier keeps a tier that is billed by other rates than the standard ones.
@@ -155,7 +184,9 @@ func (s *scanner) limit(key string) {
 	at := llm.Span{Start: s.Pos()}
 	if s.Null() {
 		at.End = s.Pos()
-		if !s.env.MaxSpan.Present() {
+		if s.env.MaxSpan.Present() {
+			s.env.MaxTwin = at
+		} else {
 			s.env.MaxSpan = at
 		}
 		return
@@ -168,7 +199,7 @@ func (s *scanner) limit(key string) {
 	case n <= 0 || n > 1<<31-1:
 		s.Fail("want a number of tokens of at least 1")
 	}
-	s.maxKey, s.env.MaxOutput, s.env.MaxSpan = key, int(n), span
+	s.maxKey, s.env.MaxOutput, s.env.MaxTwin, s.env.MaxSpan = key, int(n), s.env.MaxSpan, span
 }
 
 func (s *scanner) choices() {
@@ -190,8 +221,28 @@ func (s *scanner) tools() {
 		s.env.Needs.Tools = true
 		if s.Kind() != scan.Object {
 			s.Fail("want an object")
+			return
 		}
-		s.collect("")
+		s.tool()
+	}
+}
+
+// tool reads a tool's definition. One that the caller does not run itself is run and billed by the provider.
+func (s *scanner) tool() {
+	n, own := s.Index(), true
+	for s.Object(nil); s.Next(); {
+		switch {
+		case string(s.KeyBytes()) != "type":
+			s.collect("")
+		case s.Kind() == scan.String:
+			v := s.String()
+			own = v.Is(s.body, "function") || v.Is(s.body, "custom")
+		default:
+			s.collect("type")
+		}
+	}
+	if !own && s.env.Reroute == "" {
+		s.env.Reroute = "tools[" + strconv.Itoa(n) + "].type"
 	}
 }
 

@@ -37,7 +37,7 @@ func (Front) Error(e *llm.Error, inBand bool) []byte {
 // typeOf is the word OpenAI's clients know for a code.
 func typeOf(c llm.Code) string {
 	switch c {
-	case llm.CodeInvalid, llm.CodeModel, llm.CodeTooLarge, llm.CodeUnfit, llm.CodeUnaccepted:
+	case llm.CodeInvalid, llm.CodeModel, llm.CodeTooLarge, llm.CodeUnfit, llm.CodeUnaccepted, llm.CodeWindow:
 		return "invalid_request_error"
 	case llm.CodeKey:
 		return "authentication_error"

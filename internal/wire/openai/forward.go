@@ -3,17 +3,20 @@ package openai
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/models/catalog"
 	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
 // Forward sends a caller's own bytes on. The pieces of the body alias r.Body. What differs: the model's name; the
 // output cap, when the order's is lower or the caller gave none; stream; and stream_options, which asks for usage when
-// the order streams, and is null when the caller's stream is answered from a whole body.
+// the order streams, and is null when the caller's stream is answered from a whole body. Cut out are a second name of
+// the cap, which is null and would be the same key twice once the cap is renamed, and sampling that the model refuses.
 func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 	env := &r.Envelope
 	if env.Dialect != llm.OpenAI || !env.ModelSpan.Present() {
@@ -30,7 +33,7 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 	}
 	text = wire.AppendString(text, o.Target.WireID)
 	put(env.ModelSpan)
-	if key := capSpan(r.Body, env.MaxSpan); o.Target.OutputKey != "" && key.Present() &&
+	if key := nameOf(r.Body, env.MaxSpan); o.Target.OutputKey != "" && key.Present() &&
 		string(r.Body[key.Start:key.End]) != o.Target.OutputKey {
 		text = append(text, o.Target.OutputKey...)
 		put(key)
@@ -65,11 +68,12 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 	if len(text) > from {
 		put(llm.Span{Start: env.ObjectOpen, End: env.ObjectOpen})
 	}
+	edits = append(edits, cuts(r.Body, refused(r.Body, env, o.Target.Model))...) // last: it may begin where one puts in
 	return call.Wire{Path: path, Header: r.Forward, Body: wire.Splice(r.Body, edits), Stream: o.Stream}, nil
 }
 
-// capSpan is the name of the member whose value lies at value, without its quotes; absent when there is no value.
-func capSpan(body []byte, value llm.Span) llm.Span {
+// nameOf is the name of the member whose value lies at value, without its quotes; absent when there is no value.
+func nameOf(body []byte, value llm.Span) llm.Span {
 	if !value.Present() {
 		return llm.Span{}
 	}
@@ -100,4 +104,60 @@ func askUsage(body []byte, span llm.Span) wire.Edit {
 		text += ","
 	}
 	return wire.Edit{At: llm.Span{Start: open, End: open}, Text: []byte(text)}
+}
+
+// refused are the values of members that must not be sent, in no order.
+func refused(body []byte, env *llm.Envelope, m *catalog.Model) []llm.Span {
+	var out []llm.Span
+	if env.MaxTwin.Present() {
+		out = append(out, env.MaxTwin)
+	}
+	if m == nil || !m.FixedSampling {
+		return out
+	}
+	for _, v := range [...]llm.Span{env.Temperature, env.TopP} {
+		if !v.Present() {
+			continue
+		}
+		if n, err := strconv.ParseFloat(string(body[v.Start:v.End]), 64); err != nil || n != 1 {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// cuts takes out the members whose values lie at values, with one comma each. The object keeps at least one member,
+// the model. Neighbours are one cut, so that no comma is in two.
+func cuts(body []byte, values []llm.Span) []wire.Edit {
+	if len(values) == 0 {
+		return nil
+	}
+	slices.SortFunc(values, func(a, b llm.Span) int { return a.Start - b.Start })
+	out := make([]wire.Edit, 0, len(values))
+	for _, v := range values {
+		at := llm.Span{Start: nameOf(body, v).Start - 1, End: past(body, v.End)}
+		last := body[at.End] != ','
+		if last {
+			at.End = v.End
+		} else {
+			at.End = past(body, at.End+1)
+		}
+		if n := len(out); n > 0 && out[n-1].At.End == at.Start {
+			at.Start = out[n-1].At.Start
+			out = out[:n-1]
+		}
+		if last {
+			at.Start = bytes.LastIndexByte(body[:at.Start], ',')
+		}
+		out = append(out, wire.Edit{At: at})
+	}
+	return out
+}
+
+// past is the first byte from on that is not white space.
+func past(body []byte, from int) int {
+	for from < len(body) && bytes.IndexByte([]byte(" \t\r\n"), body[from]) >= 0 {
+		from++
+	}
+	return from
 }

@@ -7,7 +7,8 @@
 //
 // Invariants:
 //   - A request whose dialect is this one on both sides goes on byte for byte; Forward changes the model name, the
-//     output cap, stream and stream_options, and nothing else. Fields that Weir does not know survive.
+//     output cap, stream and stream_options, and leaves out sampling that the model refuses. Fields that Weir does not
+//     know survive.
 //   - Everything is read by package scan: strict, with the path and byte of what is wrong.
 //   - A stream is complete only when the provider said so. A stream that was cut never is.
 //   - Provider credentials never appear in an error.
@@ -57,7 +58,8 @@ var (
 		"tools", "tool_choice", "functions", "function_call", "parallel_tool_calls", "response_format", "stop",
 		"temperature", "top_p", "seed", "user", "safety_identifier", "metadata", "store", "logprobs", "top_logprobs",
 		"logit_bias", "presence_penalty", "frequency_penalty", "modalities", "audio", "prediction", "reasoning_effort",
-		"verbosity", "service_tier", "prompt_cache_key", "prompt_cache_retention", "web_search_options")
+		"verbosity", "service_tier", "prompt_cache_key", "prompt_cache_retention", "web_search_options",
+		"models", "route", "provider", "plugins", "fallbacks", "preset", "inference_geo")
 	streamOptionKeys = scan.NewKeys("include_usage", "include_obfuscation")
 	messageKeys      = scan.NewKeys("role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal",
 		"reasoning_content", "reasoning", "audio")

@@ -76,7 +76,7 @@ func appendChoice(b []byte, i int, c *llm.Choice) []byte {
 		b = appendCalls(append(b, `,"tool_calls":`...), calls)
 	}
 	b = append(b, `},"logprobs":null,"finish_reason":`...)
-	b = wire.AppendString(b, reasonOf(c.Stop, refused))
+	b = wire.AppendString(b, reasonOf(c.Stop, refused, len(calls) > 0))
 	return append(b, '}')
 }
 
@@ -120,8 +120,9 @@ func appendCalls(b []byte, calls []*llm.ToolCall) []byte {
 }
 
 // reasonOf is the finish_reason for a stop. A model that refuses in words stops; one that is cut off for what it says
-// is filtered. What a dialect calls otherwise has no word here and is a plain stop.
-func reasonOf(s llm.StopReason, refused bool) string {
+// is filtered. What a dialect calls otherwise has no word here and is a plain stop, which an answer that calls tools
+// never has: agents run the calls by this word.
+func reasonOf(s llm.StopReason, refused, called bool) string {
 	switch s {
 	case llm.StopLength:
 		return "length"
@@ -133,6 +134,9 @@ func reasonOf(s llm.StopReason, refused bool) string {
 		if !refused {
 			return "content_filter"
 		}
+	}
+	if called && !refused {
+		return "tool_calls"
 	}
 	return "stop"
 }
@@ -146,6 +150,7 @@ type writer struct {
 	usage   *llm.Usage
 	begun   []bool // role chunk written, by choice
 	refused []bool
+	called  []bool
 	bare    []toolRef // calls whose arguments have not come
 	over    bool
 }
@@ -174,7 +179,7 @@ func (w *writer) Write(dst []byte, ev llm.Event) []byte {
 		return w.say(w.begin(dst, ev.Choice), ev)
 	case llm.EvStop:
 		dst = w.complete(w.begin(dst, ev.Choice), ev.Choice)
-		return w.end(w.open(dst, ev.Choice), reasonOf(ev.Stop, w.refused[ev.Choice]))
+		return w.end(w.open(dst, ev.Choice), reasonOf(ev.Stop, w.refused[ev.Choice], w.called[ev.Choice]))
 	case llm.EvMeter:
 		w.usage = ev.Usage
 	case llm.EvEnd:
@@ -199,7 +204,7 @@ func (w *writer) Write(dst []byte, ev llm.Event) []byte {
 // begin writes the role chunk of a choice that has not begun.
 func (w *writer) begin(dst []byte, choice int) []byte {
 	for len(w.begun) <= choice {
-		w.begun, w.refused = append(w.begun, false), append(w.refused, false)
+		w.begun, w.refused, w.called = append(w.begun, false), append(w.refused, false), append(w.called, false)
 	}
 	if w.begun[choice] {
 		return dst
@@ -242,7 +247,7 @@ func (w *writer) tool(dst []byte, ev llm.Event) []byte {
 	ref := toolRef{ev.Choice, ev.Tool}
 	switch {
 	case ev.Kind == llm.EvToolStart:
-		w.bare = append(w.bare, ref)
+		w.bare, w.called[ev.Choice] = append(w.bare, ref), true
 	case ev.Text == "":
 		return dst
 	default:

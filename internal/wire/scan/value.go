@@ -183,10 +183,11 @@ const (
 	highs = 0x8080808080808080
 )
 
-// marks sets the high bit of a byte where w has a quote, a backslash or a control byte. The lowest one is exact: false
-// marks come only from a borrow out of a true one. The other bits mean nothing.
+// marks sets the high bit of a byte where w has a quote, a backslash or a control byte. With its second bit flipped a
+// quote is 0x20, next to the control bytes, so that one comparison, with 0x21, finds both. The lowest mark is exact: false
+// ones come only from a borrow out of a true one. The other bits mean nothing.
 func marks(w uint64) uint64 {
-	return (((w ^ ('"' * ones)) - ones) | ((w ^ ('\\' * ones)) - ones) | (w - 0x20*ones)) &^ w
+	return (((w ^ 0x02*ones) - 0x21*ones) | ((w ^ '\\'*ones) - ones)) &^ w
 }
 
 // unmarked skips, from i, groups of 32 bytes without a mark. seen has the high bits of the bytes that it skipped.
