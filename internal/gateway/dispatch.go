@@ -161,6 +161,7 @@ func (d *dispatch) abandon() {
 	}
 	if d.open.reply == nil {
 		d.open.a.Settlement = call.Estimated
+		d.open.a.Outcome, d.open.a.Err = call.Failed, string(llm.CodeInternal)
 		d.open.settle(&llm.Usage{Input: d.open.estimatedInput()})
 		return
 	}

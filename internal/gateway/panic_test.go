@@ -45,9 +45,9 @@ func TestAPanicCostsTheCallAndNothingElse(t *testing.T) {
 		`how many words are there in this question, which is longer than most?"}]}`
 	for _, tc := range []struct {
 		name, stream, order string
-		outcome             call.Outcome // "" = not asked
+		outcome             call.Outcome
 	}{
-		{"in the sender", "false", "hold intent send settle row durable", ""},
+		{"in the sender", "false", "hold intent send settle row durable", call.Failed},
 		{"in a reader", "false", "hold intent send settle row durable", call.Canceled},
 		{"in the client's writer", "true", "hold intent send settle row durable write", call.Canceled},
 	} {
@@ -76,7 +76,7 @@ func TestAPanicCostsTheCallAndNothingElse(t *testing.T) {
 			if len(b.rows) != 1 || b.rows[0].Settlement != call.Estimated || b.rows[0].Cost <= 0 {
 				t.Fatalf("booked as %+v, want one estimate", b.rows)
 			}
-			if got := b.rows[0].Outcome; tc.outcome != "" && got != tc.outcome {
+			if got := b.rows[0].Outcome; got != tc.outcome {
 				t.Errorf("booked as %q, want %q", got, tc.outcome)
 			}
 			if _, sent := to.(*provider); sent && !p.closed {

@@ -43,6 +43,16 @@ const (
 	bodyTime  = 5 * time.Minute
 )
 
+// room is the size of the buffer that n bytes get.
+func room(n int64) int64 {
+	for i := range bodies {
+		if n <= int64(bodies[i].size) {
+			return int64(bodies[i].size)
+		}
+	}
+	return n
+}
+
 func takeBuffer(n int) []byte {
 	for i := range bodies {
 		if n <= bodies[i].size {
@@ -115,10 +125,11 @@ func (b *buffer) release() {
 
 // grow makes room for n bytes in all. While the bytes are copied both the old buffer and the new one count.
 func (b *buffer) grow(n int64) error {
+	n = room(n)
 	if !b.s.inflight.take(n, b.limits.InflightBytes) {
 		return &llm.Error{
 			Code: llm.CodeOverload, Message: "too many bytes of requests are in flight", RetryAfter: retryOverload,
-			Hint: "send the call again later; limits.inflight_bytes in weir.yaml is the bound",
+			Hint: "send the call again later; limits.inflight in weir.yaml is the bound",
 		}
 	}
 	old, held := b.data, b.held
@@ -161,6 +172,7 @@ func (b *buffer) fill(src io.Reader, rc *http.ResponseController) error {
 			return &llm.Error{
 				Code: llm.CodeInvalid, Message: "the request's body did not come in time",
 				Hint: fmt.Sprintf("send it within %s, with pauses of at most %s", bodyTime, bodyPause),
+				Err:  os.ErrDeadlineExceeded,
 			}
 		case err != nil:
 			return &llm.Error{Code: llm.CodeInvalid, Message: "the request's body could not be read", Err: err}
@@ -194,6 +206,6 @@ func plain(body io.Reader, encoding string) (src io.Reader, packed bool, err err
 func tooLarge(limit int64) error {
 	return &llm.Error{
 		Code: llm.CodeTooLarge, Message: fmt.Sprintf("the request's body is larger than %d bytes", limit),
-		Hint: "limits.body_bytes in weir.yaml is the bound",
+		Hint: "limits.body in weir.yaml is the bound",
 	}
 }

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/weirhq/weir/internal/call"
@@ -23,7 +25,7 @@ func (s *Server) inference(dialect llm.Dialect) http.HandlerFunc {
 		id := s.ids.next()
 		h := w.Header()
 		h["X-Request-Id"] = []string{id.String()}
-		if err := s.answer(w, r, dialect, id); err != nil && r.Context().Err() == nil {
+		if err := s.answer(w, r, dialect, id); err != nil && (r.Context().Err() == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
 			writeError(w, front, err)
 		}
 	}

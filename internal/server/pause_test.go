@@ -119,8 +119,12 @@ func TestABodyThatPausesTooLongIsGivenUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); took != bodyPause || !resp.Close {
-			t.Errorf("given up after %v, want %v; connection closed: %v", took, bodyPause, resp.Close)
+		b, err := io.ReadAll(resp.Body)
+		if took := time.Since(begun); err != nil || resp.StatusCode != 400 || took != bodyPause || !resp.Close {
+			t.Errorf("%d after %v, %v, want 400 after %v; connection closed: %v", resp.StatusCode, took, err, bodyPause, resp.Close)
+		}
+		if !strings.Contains(string(b), "did not come in time") {
+			t.Errorf("the caller is told %s", b)
 		}
 		if n := s.inflight.bytes.Load(); n != 0 {
 			t.Errorf("%d bytes stay in flight", n)
@@ -150,8 +154,8 @@ func TestABodyThatTricklesIsGivenUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); took != bodyTime || !resp.Close {
-			t.Errorf("given up after %v, want %v; connection closed: %v", took, bodyTime, resp.Close)
+		if took := time.Since(begun); resp.StatusCode != 400 || took != bodyTime || !resp.Close {
+			t.Errorf("%d after %v, want 400 after %v; connection closed: %v", resp.StatusCode, took, bodyTime, resp.Close)
 		}
 	})
 }

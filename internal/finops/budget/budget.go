@@ -156,7 +156,7 @@ func (b *Book) try(f call.Facts, amount money.Nano) (*Hold, <-chan struct{}, err
 		w.held += amount
 		a.learn(amount)
 		b.raise(a, w, 0)
-		return &Hold{book: b, acc: a, win: w, amount: amount}, nil, nil
+		return &Hold{book: b, node: a.Name, acc: a, win: w, amount: amount}, nil, nil
 	}
 	if w.failed != nil {
 		err := w.failed
@@ -221,6 +221,7 @@ func (b *Book) await(a *account, w *window, c ledger.Ceiling, lsn ledger.LSN) {
 // Hold counts nowhere.
 type Hold struct {
 	book   *Book
+	node   string // its name: the account itself changes when the books are reconfigured
 	acc    *account
 	win    *window
 	amount money.Nano
@@ -228,12 +229,7 @@ type Hold struct {
 }
 
 // Node names the budget that the hold counts against; "" = none.
-func (h *Hold) Node() string {
-	if h.acc == nil {
-		return ""
-	}
-	return h.acc.Name
-}
+func (h *Hold) Node() string { return h.node }
 
 // Settle ends the hold with what the attempt cost, in the period of the hold. It may be more than was held.
 func (h *Hold) Settle(cost money.Nano) { h.end(cost) }
