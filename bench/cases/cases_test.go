@@ -128,15 +128,20 @@ func TestOnlyARunThatProvedSomethingHolds(t *testing.T) {
 }
 
 func TestRefusalsAreJudged(t *testing.T) {
-	const clear = `{"error":{"message":"the body is no JSON","type":"invalid_request_error"}}`
+	const told = `{"error":{"message":"the body is no JSON","type":"invalid_request_error"}}`
 	b := bad{want: []int{400, 431}}
 	for _, tt := range []struct {
 		status int
 		body   string
 		ok     bool
 	}{
-		{400, clear, true}, {431, "too large", true}, {200, "{}", false}, {500, clear, false}, {400, "Bad Request", false},
-		{400, `{"error":{"message":"","type":"x"}}`, false}, {400, `{"error":{"message":"m"}}`, false},
+		{400, told, true},
+		{431, "too large", true},
+		{200, "{}", false},
+		{500, told, false},
+		{400, "Bad Request", false},
+		{400, `{"error":{"message":"","type":"x"}}`, false},
+		{400, `{"error":{"message":"m"}}`, false},
 	} {
 		if err := b.judge(tt.status, []byte(tt.body)); (err == nil) != tt.ok {
 			t.Errorf("%d %s: %v", tt.status, tt.body, err)

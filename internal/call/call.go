@@ -99,6 +99,9 @@ type Target struct {
 	LayerName  string // "" when named directly
 }
 
+// FixedSampling reports whether the model refuses temperature and top_p.
+func (t Target) FixedSampling() bool { return t.Model != nil && t.Model.FixedSampling }
+
 // Purpose says why an attempt is made.
 type Purpose string
 

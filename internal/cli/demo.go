@@ -54,6 +54,7 @@ func (a *app) runDemo(ctx context.Context, o demo.Options) error {
 	}
 	tune()
 	o.Out, o.Err, o.Terminal, o.Version = a.Out, a.Err, isTerminal(a.Err), versionString()
+	o.Program = program()
 	err = demo.Run(ctx, o)
 	if listen := (*server.ListenError)(nil); errors.As(err, &listen) {
 		return &hinted{err, "weir demo --listen HOST:PORT chooses another address; port 0, the default, takes a free one"}

@@ -28,7 +28,7 @@ func environment(name string) (string, bool) {
 // secretsInTests must never be seen in an error.
 var secretsInTests = []string{
 	"AIzaRealisticValue0001", "ChangeMe-now", "sk-xxxxxxxx", "sk-proj-abcdefghijklmnop1234", "hunter2hunter2",
-	"from-a-file-1234", "two words here",
+	"from-a-file-1234", "two words here", "HIDDENKEY", "HIDDENUSER",
 }
 
 func TestEveryBadFileHasItsError(t *testing.T) {

@@ -74,7 +74,7 @@ func (e *Errors) excerpt(p Problem) string {
 var (
 	secretValue = regexp.MustCompile(`(?i)((?:key|secret|token|password)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,}\s#]+)`)
 	secretLook  = regexp.MustCompile(`\b(?:sk[-_]|pk[-_]|rk[-_]|xai-|gsk_|hf_|wr_|AIza)[-_A-Za-z0-9]{12,}`)
-	urlUser     = regexp.MustCompile(`://[^/\s@"']+@`)
+	urlUser     = regexp.MustCompile(`://(?:[^/\s"']+|[^/\s"':@]+:[^\s"']+)@`)
 )
 
 // mask blots out of a line of the file what is or looks like a credential; references (env:, file:) stay. The text
@@ -92,10 +92,62 @@ func mask(line string) string {
 	return maskLooks(line)
 }
 
-// maskLooks blots out what looks like a credential by itself: vendors' key forms and the user of a URL.
+// maskLooks blots out what looks like a credential by itself: vendors' key forms, and the user, the values
+// of the query and the fragment of a URL.
 func maskLooks(text string) string {
 	text = urlUser.ReplaceAllStringFunc(text, func(m string) string { return "://" + blot(m[3:len(m)-1]) + "@" })
-	return secretLook.ReplaceAllStringFunc(text, blot)
+	return secretLook.ReplaceAllStringFunc(maskQueries(text), blot)
+}
+
+// maskQueries blots out the values in the queries of a text's URLs, and their fragments.
+func maskQueries(text string) string {
+	var b strings.Builder
+	for {
+		at := strings.Index(text, "://")
+		if at < 0 {
+			b.WriteString(text)
+			return b.String()
+		}
+		end := urlEnd(text, at)
+		url, fragment, hash := strings.Cut(text[at:end], "#")
+		path, query, mark := strings.Cut(url, "?")
+		b.WriteString(text[:at] + path)
+		if mark {
+			b.WriteString("?" + maskPairs(query))
+		}
+		if hash {
+			b.WriteString("#" + blot(fragment))
+		}
+		text = text[end:]
+	}
+}
+
+// maskPairs blots out the values of a query. What has no name is a value.
+func maskPairs(query string) string {
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		name := strings.IndexByte(pair, '=') + 1
+		pairs[i] = pair[:name] + blot(pair[name:])
+	}
+	return strings.Join(pairs, "&")
+}
+
+// urlEnd is where the URL with its colon at i ends: at the quote that opened before it, or else at a space or quote.
+func urlEnd(text string, i int) int {
+	before := strings.TrimRight(text[:i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
+	stop := " \t\"'"
+	quoted := strings.HasSuffix(before, `"`) || strings.HasSuffix(before, "'")
+	if quoted {
+		stop = before[len(before)-1:]
+	}
+	end := strings.IndexAny(text[i:], stop)
+	if end < 0 {
+		end = len(text) - i
+	}
+	if quoted {
+		return i + end
+	}
+	return i + len(strings.TrimRight(text[i:i+end], ",}]")) // of the YAML around it
 }
 
 func blot(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }
@@ -128,6 +180,9 @@ func (p *problems) err(path string, data []byte) error {
 	return &Errors{Path: path, Problems: p.list, lines: strings.Split(string(data), "\n")}
 }
 
+// thousands is what YAML makes a key of when an amount with a comma stands unquoted inside braces: $1,000/day.
+var thousands = regexp.MustCompile(`^[0-9]{3}(?:\.[0-9]+)?(?:/[a-z]+)?$`)
+
 // nearest is the known word that was probably meant; "" = none.
 func nearest(word string, known []string) string {
 	best, dist := "", len(word)/3+2
@@ -141,6 +196,10 @@ func nearest(word string, known []string) string {
 
 // suggest says which of the known words was probably meant, else lists them.
 func suggest(word string, known []string, what string) string {
+	if thousands.MatchString(word) {
+		return fmt.Sprintf(`"%s" looks like the end of an amount: inside { } a comma ends a value, so quote the amount, `+
+			`such as "$1,%[1]s", or leave its comma out`, word)
+	}
 	switch best := nearest(word, known); {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)

@@ -6,6 +6,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ type Options struct {
 	Listen   string // of the gateway; default 127.0.0.1:0
 	JSON     bool   // Out gets one JSON object
 	Version  string
+	Program  string // how the reader calls weir; default weir
 }
 
 // Defaults of Options.
@@ -61,11 +63,13 @@ func Run(ctx context.Context, o Options) error {
 	if o.Sample <= 0 {
 		o.Sample = DefaultSample
 	}
+	o.Program = cmp.Or(o.Program, "weir")
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
 	fmt.Fprintf(o.Err,
-		"weir demo: a procurement agent's day, seed %d; simulated providers on loopback, a real gateway, a real ledger\n", o.Seed)
+		"weir demo: the procurement day of the article \"The Multi-Model Imperative\" (Katalyst Street, June 2026), seed %d;\n"+
+			"simulated providers on loopback, a real gateway, a real ledger\n", o.Seed)
 	st, err := raise(o)
 	if err != nil {
 		return err
@@ -89,6 +93,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	p.sampled(r)
+	p.short(r)
 	if o.JSON {
 		b, err := json.Marshal(r, jsontext.WithIndent("  "))
 		if err != nil {

@@ -61,6 +61,6 @@ func (st *stage) tell(ctx context.Context, since time.Time) time.Time {
 
 // farewell says where the ledger is and what makes the table again.
 func (st *stage) farewell() {
-	fmt.Fprintf(st.o.Err, "\nthe ledger: %s\nthe same figures from it: weir usage --by use-case --dir %s\n",
-		filepath.Join(st.data(), "ledger.db"), st.data())
+	fmt.Fprintf(st.o.Err, "\nthe ledger: %s\nthe same figures from it: %s usage --by use-case --dir %s\n",
+		filepath.Join(st.data(), "ledger.db"), st.o.Program, st.data())
 }

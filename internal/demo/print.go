@@ -83,7 +83,8 @@ func (p *printer) story(c report.Call) {
 // sampled prints the played sample, before and after.
 func (p *printer) sampled(r Result) {
 	p.title("Played: a sample through the gateway, as its ledger has it", fmt.Sprintf(
-		"%d interactions a run (seed %d), scaled to 100,000 a day; prompts and answers drawn, priced and judged one by one", r.Sample, r.Seed))
+		"%d interactions a run (seed %d), scaled to 100,000 a day; prompts and answers drawn, priced and judged one by one;\n"+
+			"   accepted wrong = the answer passed every check and reached the caller, and is false", r.Sample, r.Seed))
 	for _, s := range r.Sampled {
 		p.line("profile %s, prices %s", s.Profile, s.Book)
 		w := tabwriter.NewWriter(p.w, 0, 4, 2, ' ', tabwriter.AlignRight)
@@ -102,6 +103,21 @@ func (p *printer) sampled(r Result) {
 		p.line("  saving %s   layers %s   tiers %s", report.Percent(s.SavedBP), shares(s.LayerBP, layerTargets), shares(s.TierBP, nil))
 		p.line("  escalation tax %s   briefs %d -> %d tokens (%s)   pinned facts kept %d of %d\n", report.Percent(s.TaxBP), s.SourceTokens,
 			s.BriefTokens, report.Percent(s.CompressionBP), s.Kept, s.Pinned)
+	}
+}
+
+// short is the bottom line: the realistic profile at real prices.
+func (p *printer) short(r Result) {
+	for _, s := range r.Sampled {
+		if s.Profile != "mixed" || s.Book != "list-2026-08" {
+			continue
+		}
+		p.title("In short", "the mixed profile at real list prices, as played")
+		p.line("  a day costs %s instead of %s: %s less, failed and rejected attempts paid", s.After.Day, s.Before.Day,
+			report.Percent(s.SavedBP))
+		p.line("  of the accepted answers %s are wrong, instead of %s: the checks here see an answer's shape and its spoken",
+			report.Percent(s.After.WrongBP), report.Percent(s.Before.WrongBP))
+		p.line("  confidence, not its truth; stronger checks buy that back, and the ledger says at what price")
 	}
 }
 

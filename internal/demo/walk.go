@@ -106,7 +106,7 @@ func (st *stage) step(ctx context.Context, p *printer, it scenario.Interaction) 
 	} else {
 		p.line("  answer (%s): %s", verdict, shorten(got.answer, 220))
 	}
-	fmt.Fprintf(st.o.Err, "  its whole story: weir call %s --dir %s\n", got.id, st.data())
+	fmt.Fprintf(st.o.Err, "  its whole story: %s call %s --dir %s\n", st.o.Program, got.id, st.data())
 	return nil
 }
 

@@ -98,7 +98,7 @@ type Inbound struct {
 
 // Out is where an answer goes. Not used concurrently.
 type Out interface {
-	// Head comes once, before the first byte of an answer.
+	// Head comes once, before the first byte of an answer or before an error is returned.
 	Head(Head)
 	// Write sends bytes to the client; with more set, they may wait for those of the next Write. The error means that
 	// the client is gone.

@@ -47,10 +47,15 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	err = g.durable(ctx, d, ended(err))
 	err = s.end(err) // encode what was held back
 	g.told(d, s, facts, env.Stream, err)
-	if err != nil && !s.Committed() {
-		return err
+	if err == nil || s.Committed() {
+		return nil
 	}
-	return nil
+	if d.n > 0 { // what it cost, although it was not answered
+		h := s.head(true)
+		h.Stream, h.Target = false, call.Target{}
+		out.Head(h)
+	}
+	return err
 }
 
 // standard refuses what would be billed by rates that no price book holds, or answered by a model that Weir did not choose.

@@ -32,6 +32,7 @@ func TestSpansStillCoverTheirTextAfterAnInsertion(t *testing.T) {
 		e := Envelope{
 			BodyBytes: len(body), ModelSpan: pick("model"), MaxSpan: pick("max"), StreamSpan: pick("stream"),
 			StreamOptions: pick("options"), LastUser: spans[at],
+			MaxTwin: pick("twin"), Temperature: pick("temperature"), TopP: pick("top_p"),
 		}
 		for _, s := range spans {
 			e.Texts = append(e.Texts, Segment{Span: s, Role: User})
@@ -60,6 +61,9 @@ func TestSpansStillCoverTheirTextAfterAnInsertion(t *testing.T) {
 		same("max", e.MaxSpan, got.MaxSpan)
 		same("stream", e.StreamSpan, got.StreamSpan)
 		same("options", e.StreamOptions, got.StreamOptions)
+		same("twin", e.MaxTwin, got.MaxTwin)
+		same("temperature", e.Temperature, got.Temperature)
+		same("top_p", e.TopP, got.TopP)
 		same("last user", e.LastUser, got.LastUser)
 		for i := range e.Texts {
 			same("text", e.Texts[i].Span, got.Texts[i].Span)

@@ -16,6 +16,8 @@ const (
 	CodeBudget       Code = "budget_exceeded"         // 402
 	CodePolicy       Code = "policy_denied"           // 403
 	CodeModel        Code = "model_not_found"         // 404
+	CodePath         Code = "not_found"               // 404: no such path or thing
+	CodeMethod       Code = "method_not_allowed"      // 405
 	CodeTooLarge     Code = "request_too_large"       // 413
 	CodeUnfit        Code = "no_model_fits"           // 422: no allowed model has the window or capability
 	CodeUnaccepted   Code = "validation_exhausted"    // 422: every layer's answer failed its checks
@@ -32,9 +34,10 @@ const (
 )
 
 var statusOf = map[Code]int{
-	CodeInvalid: 400, CodeKey: 401, CodeBudget: 402, CodePolicy: 403, CodeUnauthorized: 403, CodeModel: 404, CodeTooLarge: 413,
-	CodeUnfit: 422, CodeUnaccepted: 422, CodeRate: 429, CodeInternal: 500, CodeUpstream: 502, CodeOverload: 503,
-	CodeLedger: 503, CodeTimeout: 504, CodeHeader: 431, CodeCanceled: 499, CodeWindow: 400,
+	CodeInvalid: 400, CodeKey: 401, CodeBudget: 402, CodePolicy: 403, CodeUnauthorized: 403, CodeModel: 404,
+	CodePath: 404, CodeMethod: 405, CodeTooLarge: 413, CodeUnfit: 422, CodeUnaccepted: 422, CodeRate: 429,
+	CodeInternal: 500, CodeUpstream: 502, CodeOverload: 503, CodeLedger: 503, CodeTimeout: 504, CodeHeader: 431,
+	CodeCanceled: 499, CodeWindow: 400,
 }
 
 // Error is the one typed error. Code is for machines, Message is safe to show to the caller, Hint says what the caller

@@ -20,6 +20,7 @@ func TestStatusOfEveryCode(t *testing.T) {
 		CodeInternal: http.StatusInternalServerError, CodeUpstream: http.StatusBadGateway,
 		CodeOverload: http.StatusServiceUnavailable, CodeLedger: http.StatusServiceUnavailable,
 		CodeTimeout: http.StatusGatewayTimeout, CodeWindow: http.StatusBadRequest,
+		CodePath: http.StatusNotFound, CodeMethod: http.StatusMethodNotAllowed,
 	}
 	for code := range statusOf {
 		if want[code] == 0 {

@@ -25,7 +25,7 @@ func (s *Server) oneCall(w http.ResponseWriter, r *http.Request) {
 	attempts, err := ledger.Call(r.Context(), s.store, id)
 	if err == nil && (len(attempts) == 0 || attempts[0].Facts.Caller.KeyID != key.ID) {
 		err = &llm.Error{
-			Code: llm.CodeModel, Message: "this key made no call " + id.String(), Hint: "the id is the answer's x-request-id",
+			Code: llm.CodePath, Message: "this key made no call " + id.String(), Hint: "the id is the answer's x-request-id",
 		}
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -80,10 +81,17 @@ func dialectOf(r *http.Request) llm.Dialect {
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
-	writeError(w, s.gateway.Fronts[dialectOf(r)], &llm.Error{
-		Code: llm.CodeModel, Message: "unknown path " + r.URL.Path,
-		Hint: "this gateway serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
-	})
+	e := &llm.Error{
+		Code: llm.CodePath, Message: "unknown path " + r.URL.Path,
+		Hint: "this gateway serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models; " +
+			"OpenAI's clients want a base URL that ends in /v1, Anthropic's one that does not",
+	}
+	for _, known := range inferenceRoutes {
+		if method, path, _ := strings.Cut(known.Pattern, " "); path == r.URL.Path {
+			e = &llm.Error{Code: llm.CodeMethod, Message: r.Method + " " + path + " is not served", Hint: "use " + method}
+		}
+	}
+	writeError(w, s.gateway.Fronts[dialectOf(r)], e)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -120,7 +120,7 @@ func TestABodyThatPausesTooLongIsGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		b, err := io.ReadAll(resp.Body)
-		if took := time.Since(begun); err != nil || resp.StatusCode != 400 || took != bodyPause || !resp.Close {
+		if took := time.Since(begun); err != nil || resp.StatusCode != http.StatusBadRequest || took != bodyPause || !resp.Close {
 			t.Errorf("%d after %v, %v, want 400 after %v; connection closed: %v", resp.StatusCode, took, err, bodyPause, resp.Close)
 		}
 		if !strings.Contains(string(b), "did not come in time") {
@@ -154,7 +154,7 @@ func TestABodyThatTricklesIsGivenUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); resp.StatusCode != 400 || took != bodyTime || !resp.Close {
+		if took := time.Since(begun); resp.StatusCode != http.StatusBadRequest || took != bodyTime || !resp.Close {
 			t.Errorf("%d after %v, want 400 after %v; connection closed: %v", resp.StatusCode, took, bodyTime, resp.Close)
 		}
 	})

@@ -38,6 +38,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	case err = <-failed:
 	}
 	s.draining.Store(true)
+	s.opt.Log.Info("stopping: no new calls are taken", slog.Duration("drain", s.config.Load().Limits.Drain))
 	drain, cancel := context.WithTimeout(background, s.config.Load().Limits.Drain)
 	defer cancel()
 	if late := api.Shutdown(drain); late != nil {
@@ -45,7 +46,9 @@ func (s *Server) Serve(ctx context.Context) error {
 		_ = api.Close()
 	}
 	_ = admin.Close() // a scrape that is cut comes again
-	return errors.Join(err, s.Close())
+	err = errors.Join(err, s.Close())
+	s.opt.Log.Info("stopped; the ledger is flushed")
+	return err
 }
 
 // httpServer speaks HTTP/1.1 and HTTP/2 without TLS, which a proxy in front may end.

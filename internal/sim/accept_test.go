@@ -79,6 +79,26 @@ func TestAcceptedRequests(t *testing.T) {
 			Query{Turns: []Turn{{"user", "q"}}, JSON: true, Schema: []byte(`{"type":"object"}`)},
 		},
 		{
+			"anthropic server tools of an earlier turn", Anthropic, `{"model":"claude-x","max_tokens":9,"cache_control":{"type":
+			"ephemeral"},"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"server_tool_use","id":
+			"s","name":"web_search","input":{"query":"x"}},{"type":"web_search_tool_result","tool_use_id":"s","content":[]},{
+			"type":"text","text":"y"}]},{"role":"user","content":"q"}]}`,
+			Query{Turns: []Turn{{"user", "q"}, {"assistant", `web_search{"query":"x"}[]y`}, {"user", "q"}}},
+		},
+		{
+			"openai functions of old", OpenAI, `{"model":"gpt-x","functions":[{"name":"weather","parameters":{"type":"object"}}],
+			"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"function_call":{"name":"weather",
+			"arguments":"{}"}},{"role":"function","name":"weather","content":"1"}]}`,
+			Query{Turns: []Turn{{"user", "q"}, {"assistant", "weather{}"}, {"tool", "1"}}, Tools: weather},
+		},
+		{
+			"openai tools without a schema", OpenAI, `{"model":"gpt-x","messages":[{"role":"user","content":"q"}],"tools":[{"type":
+			"custom","custom":{"name":"code","description":"d"}},{"type":"function","function":{"name":"now","parameters":null}}]}`,
+			Query{Turns: []Turn{{"user", "q"}}, Tools: []Tool{{Name: "code"}, {Name: "now"}}},
+		},
+		{"openai reasoning model", OpenAI, `{"model":"o-x","temperature":1,"top_p":1,"max_completion_tokens":9,"messages":[
+			{"role":"user","content":"q"}]}`, Query{Turns: []Turn{{"user", "q"}}}},
+		{
 			"anthropic no tool", Anthropic, `{"model":"claude-x","max_tokens":9,"messages":[{"role":"user","content":"q"}],
 			"tools":[{"name":"weather","input_schema":{"type":"object"}}],"tool_choice":{"type":"none"}}`,
 			Query{Turns: []Turn{{"user", "q"}}, Tools: weather, Force: "none"},
@@ -207,5 +227,18 @@ func TestModelNamesThatAreMadeUpDoNotFillTheCounters(t *testing.T) {
 	st := s.Stats()
 	if len(st.Models) != mostModels+1 || st.Models["(other)"].Requests != 50 {
 		t.Errorf("%d models counted, %d others", len(st.Models), st.Models["(other)"].Requests)
+	}
+}
+
+// A cap of 0 fills the prompt cache: nothing is answered, streamed or not.
+func TestAnthropicFillsACacheWithoutAnswering(t *testing.T) {
+	_, srv := start(t, Config{Answers: fixed{Text: "Approved."}})
+	for _, stream := range []string{"false", "true"} {
+		got := post(t, srv, sides[Anthropic].path, `{"model":"claude-x","max_tokens":0,"stream":`+stream+
+			`,"messages":[{"role":"user","content":"q"}]}`, sides[Anthropic].header)
+		if got.status != 200 || strings.Contains(got.body, "Approved") || strings.Contains(got.body, "content_block") ||
+			!strings.Contains(got.body, `"stop_reason":"max_tokens"`) || !strings.Contains(got.body, `"output_tokens":0`) {
+			t.Errorf("stream %s: %d %s", stream, got.status, got.body)
+		}
 	}
 }

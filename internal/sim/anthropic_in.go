@@ -14,9 +14,9 @@ type anthropic struct{}
 var _ dialect = anthropic{}
 
 var anthropicFields = []string{
-	"container", "context_management", "inference_geo", "max_tokens", "mcp_servers", "messages", "metadata", "model",
-	"output_config", "output_format", "service_tier", "speed", "stop_sequences", "stream", "system", "temperature",
-	"thinking", "tool_choice", "tools", "top_k", "top_p",
+	"cache_control", "container", "context_management", "inference_geo", "max_tokens", "mcp_servers", "messages",
+	"metadata", "model", "output_config", "output_format", "service_tier", "speed", "stop_sequences", "stream", "system",
+	"temperature", "thinking", "tool_choice", "tools", "top_k", "top_p",
 }
 
 type anthropicMessage struct {
@@ -79,13 +79,14 @@ func anthropicLimits(m map[string]jsontext.Value, a *ask) *failure {
 	switch {
 	case f != nil:
 		return f
-	case a.max < 1:
-		return invalid("", "max_tokens: Input should be greater than or equal to 1")
+	case a.max < 0:
+		return invalid("", "max_tokens: Input should be greater than or equal to 0")
 	case temperature != nil && (*temperature < 0 || *temperature > 1):
 		return invalid("", "temperature: range: 0..1")
 	case topP != nil && (*topP < 0 || *topP > 1):
 		return invalid("", "top_p: range: 0..1")
 	}
+	a.fill = a.max == 0
 	for _, s := range stops {
 		if strings.TrimSpace(s) == "" {
 			return invalid("", "stop_sequences: each stop sequence must contain non-whitespace")
@@ -230,6 +231,10 @@ func anthropicTurn(i int, role string, blocks []anthropicBlock, open []string, a
 			answered[b.ToolUseID] = true
 			text.Write(b.Content)
 		default:
+			if serverBlock(role, b.Type) {
+				text.WriteString(b.Name + string(b.Input) + string(b.Content))
+				continue
+			}
 			return nil, invalidf("", "messages.%d.content.%d: Input tag '%s' found using 'type' does not match any of the "+
 				"expected tags", i, j, b.Type)
 		}
@@ -246,6 +251,13 @@ func anthropicTurn(i int, role string, blocks []anthropicBlock, open []string, a
 	}
 	a.say(anthropicRole(role, blocks), text.String())
 	return calls, nil
+}
+
+// serverBlock reports whether a block of a model's turn tells of a tool that the provider ran, or of its compaction:
+// clients send these back as they came.
+func serverBlock(role, kind string) bool {
+	return role == "assistant" && (kind == "server_tool_use" || kind == "mcp_tool_use" || kind == "compaction" ||
+		strings.HasSuffix(kind, "_tool_result"))
 }
 
 // anthropicRole tells a message that only carries tool results from what a user says.

@@ -68,7 +68,10 @@ type ask struct {
 	sse            bool // Gemini: alt=sse; others always
 	usage          bool // OpenAI: the usage chunk was asked for
 	n              int
-	max            int // tokens; 0 = not set
+	max            int  // tokens; 0 = not set
+	fill           bool // a cap of 0: the prompt cache is filled, nothing is answered
+	temperature    *float64
+	topP           *float64
 	maxTokensField bool
 	prompt         int // tokens billed as input
 	occurrence     int

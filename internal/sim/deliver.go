@@ -47,6 +47,9 @@ func (s *Sim) reply(a *ask) (*reply, *failure) {
 			return nil, &failure{kind: failUnrecorded, message: err.Error()}
 		}
 		ans, n := limited(ans, a.max)
+		if a.fill {
+			ans, n = Answer{Finish: FinishLength}, 0
+		}
 		rep.answers = append(rep.answers, ans)
 		rep.output = append(rep.output, n)
 	}

@@ -26,12 +26,13 @@ var openAIFields = []string{
 var toolName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 type openAIMessage struct {
-	Role       string         `json:"role"`
-	Content    jsontext.Value `json:"content"`
-	Name       string         `json:"name"`
-	Refusal    string         `json:"refusal"`
-	ToolCallID string         `json:"tool_call_id"`
-	ToolCalls  []openAICall   `json:"tool_calls"`
+	Role       string          `json:"role"`
+	Content    jsontext.Value  `json:"content"`
+	Name       string          `json:"name"`
+	Refusal    string          `json:"refusal"`
+	ToolCallID string          `json:"tool_call_id"`
+	ToolCalls  []openAICall    `json:"tool_calls"`
+	Function   *openAIFunction `json:"function_call"` // the older form of one call
 }
 
 type openAICall struct {
@@ -47,7 +48,11 @@ type openAIFunction struct {
 }
 
 type openAITool struct {
-	Type     string `json:"type"`
+	Type   string `json:"type"`
+	Custom struct {
+		Name        string `json:"name"`
+		Description string `json:"description"`
+	} `json:"custom"`
 	Function struct {
 		Name        string         `json:"name"`
 		Description string         `json:"description"`
@@ -104,6 +109,7 @@ func openAILimits(m map[string]jsontext.Value, a *ask) *failure {
 	case n != nil && (*n < 1 || *n > 128):
 		return invalid("n", "Invalid 'n': integer out of range. Expected a value between 1 and 128.")
 	}
+	a.temperature, a.topP = temperature, topP
 	a.usage = options != nil && options.IncludeUsage
 	if n != nil {
 		a.n = *n
@@ -126,6 +132,13 @@ func openAITools(m map[string]jsontext.Value, a *ask) *failure {
 		return f
 	}
 	for i, t := range tools {
+		if t.Type == "custom" && toolName.MatchString(t.Custom.Name) {
+			a.offer(t.Custom.Name, t.Custom.Description, nil)
+			continue
+		}
+		if t.Function.Parameters.Kind() == 'n' {
+			t.Function.Parameters = nil
+		}
 		switch {
 		case t.Type != "function":
 			return invalidf("tools", "Invalid value: '%s'. Supported values are: 'function' and 'custom'.", t.Type)
@@ -137,7 +150,27 @@ func openAITools(m map[string]jsontext.Value, a *ask) *failure {
 		}
 		a.offer(t.Function.Name, t.Function.Description, t.Function.Parameters)
 	}
-	return openAIChoice(m, a)
+	return fields(openAIOlderTools(m, a), openAIChoice(m, a))
+}
+
+// openAIOlderTools reads the form that functions had before they were tools.
+func openAIOlderTools(m map[string]jsontext.Value, a *ask) *failure {
+	var functions []struct {
+		Name        string         `json:"name"`
+		Description string         `json:"description"`
+		Parameters  jsontext.Value `json:"parameters"`
+	}
+	if f := field(m, "functions", &functions); f != nil {
+		return f
+	}
+	for i, fn := range functions {
+		if !toolName.MatchString(fn.Name) {
+			return invalidf("functions", "Invalid 'functions[%d].name': string does not match pattern. Expected a string "+
+				"that matches the pattern '^[a-zA-Z0-9_-]+$'.", i)
+		}
+		a.offer(fn.Name, fn.Description, fn.Parameters)
+	}
+	return nil
 }
 
 func openAIChoice(m map[string]jsontext.Value, a *ask) *failure {
@@ -215,14 +248,31 @@ func openAITurn(i int, msg openAIMessage, open map[string]bool, a *ask) *failure
 	case "user":
 		a.say("user", text)
 	case "assistant":
-		for _, c := range msg.ToolCalls {
-			if c.ID == "" || c.Type != "function" || c.Function.Name == "" {
-				return invalidf("messages", "Missing required parameter: 'messages[%d].tool_calls[0].id'.", i)
+		for j, c := range msg.ToolCalls {
+			lacks := ""
+			switch {
+			case c.ID == "":
+				lacks = "id"
+			case c.Type != "function":
+				lacks = "type"
+			case c.Function.Name == "":
+				lacks = "function.name"
+			}
+			if lacks != "" {
+				return invalidf("messages", "Missing required parameter: 'messages[%d].tool_calls[%d].%s'.", i, j, lacks)
 			}
 			open[c.ID] = true
 			text += c.Function.Name + c.Function.Arguments
 		}
+		if msg.Function != nil {
+			text += msg.Function.Name + msg.Function.Arguments
+		}
 		a.say("assistant", text)
+	case "function":
+		if msg.Name == "" {
+			return invalidf("messages", "Missing required parameter: 'messages[%d].name'.", i)
+		}
+		a.say("tool", text)
 	case "tool":
 		if !open[msg.ToolCallID] {
 			//nolint:misspell // OpenAI's own spelling, which clients may match on
@@ -248,7 +298,8 @@ func openAIText(i int, msg openAIMessage) (string, *failure) {
 		return s, nil
 	case '[':
 	default:
-		if msg.Role == "assistant" && (len(msg.ToolCalls) > 0 || msg.Refusal != "") && !isObject(msg.Content) {
+		said := len(msg.ToolCalls) > 0 || msg.Function != nil || msg.Refusal != ""
+		if msg.Role == "assistant" && said && !isObject(msg.Content) {
 			return msg.Refusal, nil
 		}
 		return "", missing

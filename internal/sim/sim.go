@@ -39,7 +39,7 @@ type Model struct {
 	TTFT      time.Duration
 	TPS       int     // tokens a second after the first; 0 = at once
 	Sigma     float64 // log-normal sigma of TTFT and TPS
-	Reasoning bool    // refuses max_tokens on Chat Completions, as OpenAI's reasoning models do
+	Reasoning bool    // on Chat Completions refuses max_tokens and sampling, as OpenAI's reasoning models do
 	Faults    []Rate  // seeded faults; the rates' sum is at most 10,000
 }
 
@@ -242,12 +242,32 @@ func (s *Sim) resolve(a *ask) *failure {
 		return fail
 	}
 	a.fault = fault
-	if m.Reasoning && a.maxTokensField {
-		return invalidCode("max_tokens", "unsupported_parameter", "Unsupported parameter: 'max_tokens' is not supported "+
-			"with this model. Use 'max_completion_tokens' instead.")
+	if f := m.refuses(a); f != nil {
+		return f
 	}
 	if m.Window > 0 && a.prompt > m.Window {
 		return &failure{kind: failWindow, prompt: a.prompt, window: m.Window}
+	}
+	return nil
+}
+
+// refuses is what a reasoning model does not take.
+func (m *Model) refuses(a *ask) *failure {
+	switch {
+	case !m.Reasoning || a.dialect != OpenAI:
+		return nil
+	case a.maxTokensField:
+		return invalidCode("max_tokens", "unsupported_parameter", "Unsupported parameter: 'max_tokens' is not supported "+
+			"with this model. Use 'max_completion_tokens' instead.")
+	}
+	for _, s := range []struct {
+		name  string
+		value *float64
+	}{{"temperature", a.temperature}, {"top_p", a.topP}} {
+		if s.value != nil && *s.value != 1 {
+			return invalidCode(s.name, "unsupported_value", fmt.Sprintf("Unsupported value: '%s' does not support %v with "+
+				"this model. Only the default (1) value is supported.", s.name, *s.value))
+		}
 	}
 	return nil
 }

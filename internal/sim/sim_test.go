@@ -219,6 +219,27 @@ func TestRefusedRequests(t *testing.T) {
 			"openai reasoning model", o, "", nil, `{"model":"o-x","max_tokens":9,"messages":[{"role":"user","content":"q"}]}`,
 			400, `"code":"unsupported_parameter"`,
 		},
+		{
+			"openai reasoning model, temperature", o, "", nil,
+			`{"model":"o-x","temperature":0.2,"messages":[{"role":"user","content":"q"}]}`, 400,
+			"'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
+		},
+		{
+			"openai reasoning model, top_p", o, "", nil,
+			`{"model":"o-x","temperature":1,"top_p":0.9,"messages":[{"role":"user","content":"q"}]}`, 400,
+			`"param":"top_p","code":"unsupported_value"`,
+		},
+		{
+			"openai call without a type", o, "", nil, `{"model":"gpt-x","messages":[{"role":"assistant","tool_calls":[{"id":"c",` +
+				`"function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c","content":"1"}]}`, 400,
+			"'messages[0].tool_calls[0].type'",
+		},
+		{
+			"openai function result without a name", o, "", nil,
+			`{"model":"gpt-x","messages":[{"role":"function","content":"1"}]}`, 400, "'messages[0].name'",
+		},
+		{"openai function without a name", o, "", nil, `{"model":"gpt-x","functions":[{"parameters":{}}],"messages":[` +
+			`{"role":"user","content":"q"}]}`, 400, "functions[0].name"},
 		{"openai json_object without the word", o, "", nil, `{"model":"gpt-x","response_format":{"type":"json_object"},` +
 			`"messages":[{"role":"user","content":"q"}]}`, 400, "must contain the word 'json'"},
 		{"openai loose strict schema", o, "", nil, `{"model":"gpt-x","response_format":{"type":"json_schema",` +
@@ -258,6 +279,12 @@ func TestRefusedRequests(t *testing.T) {
 		{
 			"anthropic system role", an, "", nil,
 			`{"model":"claude-x","max_tokens":1,"messages":[{"role":"system","content":"q"}]}`, 400, "'user' or 'assistant'",
+		},
+		{"anthropic server block of a user", an, "", nil, `{"model":"claude-x","max_tokens":1,"messages":[{"role":"user",` +
+			`"content":[{"type":"server_tool_use","id":"s","name":"web_search","input":{}}]}]}`, 400, "'server_tool_use'"},
+		{
+			"anthropic negative limit", an, "", nil,
+			`{"model":"claude-x","max_tokens":-1,"messages":[{"role":"user","content":"q"}]}`, 400, "equal to 0",
 		},
 		{"anthropic empty block", an, "", nil, `{"model":"claude-x","max_tokens":1,"messages":[{"role":"user","content":[` +
 			`{"type":"text","text":""}]}]}`, 400, "must be non-empty"},

@@ -145,7 +145,8 @@ func (f *Fault) is(words ...string) bool {
 // says reports whether the message of a refusal holds one of the phrases, which are lower case.
 func (f *Fault) says(phrases ...string) bool {
 	switch f.Status {
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusTooManyRequests:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+		http.StatusTooManyRequests:
 	default:
 		return false
 	}

@@ -38,83 +38,139 @@ var errorBodies = []struct {
 	param  string
 	wait   time.Duration
 }{
-	{"openai: a wrong field", 400, `{"error":{"message":"Invalid 'n'","type":"invalid_request_error","param":"n",` +
-		`"code":null}}`,
-		llm.CodeInvalid, "the provider refused the request: Invalid 'n'", "", "n", 0},
-	{"anthropic: a wrong field", 400, `{"type":"error","error":{"type":"invalid_request_error",` +
-		`"message":"max_tokens: no"}}`,
-		llm.CodeInvalid, "the provider refused the request: max_tokens: no", "", "", 0},
-	{"gemini: a wrong field", 400, `{"error":{"code":400,"message":"bad seed","status":"INVALID_ARGUMENT"}}`,
-		llm.CodeInvalid, "the provider refused the request: bad seed", "", "", 0},
-	{"mistral: bare members", 422, `{"object":"error","message":"bad","type":"invalid_request_error","code":"1500"}`,
-		llm.CodeInvalid, "the provider refused the request: bad", "", "", 0},
-	{"a framework's detail", 422, `{"detail":"field required"}`,
-		llm.CodeInvalid, "the provider refused the request: field required", "", "", 0},
+	{
+		"openai: a wrong field", 400, `{"error":{"message":"Invalid 'n'","type":"invalid_request_error","param":"n",` +
+			`"code":null}}`,
+		llm.CodeInvalid, "the provider refused the request: Invalid 'n'", "", "n", 0,
+	},
+	{
+		"anthropic: a wrong field", 400, `{"type":"error","error":{"type":"invalid_request_error",` +
+			`"message":"max_tokens: no"}}`,
+		llm.CodeInvalid, "the provider refused the request: max_tokens: no", "", "", 0,
+	},
+	{
+		"gemini: a wrong field", 400, `{"error":{"code":400,"message":"bad seed","status":"INVALID_ARGUMENT"}}`,
+		llm.CodeInvalid, "the provider refused the request: bad seed", "", "", 0,
+	},
+	{
+		"mistral: bare members", 422, `{"object":"error","message":"bad","type":"invalid_request_error","code":"1500"}`,
+		llm.CodeInvalid, "the provider refused the request: bad", "", "", 0,
+	},
+	{
+		"a framework's detail", 422, `{"detail":"field required"}`,
+		llm.CodeInvalid, "the provider refused the request: field required", "", "", 0,
+	},
 	{"no reason", 400, `<html>`, llm.CodeInvalid, "the provider refused the request, without a reason", "", "", 0},
 
-	{"openai: window", 400, `{"error":{"message":"This model's maximum context length is 8192 tokens",` +
-		`"param":"messages","code":"context_length_exceeded"}}`, llm.CodeUnfit,
+	{
+		"openai: window", 400, `{"error":{"message":"This model's maximum context length is 8192 tokens",` +
+			`"param":"messages","code":"context_length_exceeded"}}`, llm.CodeWindow,
 		"the request is larger than the model takes: This model's maximum context length is 8192 tokens", "less context",
-		"messages", 0},
-	{"anthropic: window", 400, `{"error":{"type":"invalid_request_error","message":"prompt is too long: 9 > 8 maximum"}}`,
-		llm.CodeUnfit, "the request is larger than the model takes: prompt is too long: 9 > 8 maximum", "less context", "",
-		0},
+		"messages", 0,
+	},
+	{
+		"anthropic: window", 400, `{"error":{"type":"invalid_request_error","message":"prompt is too long: 9 > 8 maximum"}}`,
+		llm.CodeWindow, "the request is larger than the model takes: prompt is too long: 9 > 8 maximum", "less context", "",
+		0,
+	},
 	{"gemini: window", 400, `[{"error":{"message":"The input token count (9) exceeds the maximum number of tokens ` +
-		`allowed (8).","status":"INVALID_ARGUMENT"}}]`, llm.CodeUnfit, "the request is larger than the model takes: " +
+		`allowed (8).","status":"INVALID_ARGUMENT"}}]`, llm.CodeWindow, "the request is larger than the model takes: " +
 		"The input token count (9) exceeds the maximum number of tokens allowed (8).", "less context", "", 0},
-	{"vllm: window", 400, `{"object":"error","message":"This model's maximum context length is 4096 tokens.","code":400}`,
-		llm.CodeUnfit, "the request is larger than the model takes: This model's maximum context length is 4096 tokens.",
-		"less context", "", 0},
-	{"anthropic: size", 413, `{"error":{"type":"request_too_large","message":"over 32 MB"}}`,
-		llm.CodeUnfit, "the request is larger than the model takes: over 32 MB", "less context", "", 0},
+	{
+		"vllm: window", 400, `{"object":"error","message":"This model's maximum context length is 4096 tokens.","code":400}`,
+		llm.CodeWindow, "the request is larger than the model takes: This model's maximum context length is 4096 tokens.",
+		"less context", "", 0,
+	},
+	{
+		"a size that is a context", 413, `{"error":{"message":"Input exceeds the context window"}}`, llm.CodeWindow,
+		"the request is larger than the model takes: Input exceeds the context window", "less context", "", 0,
+	},
+	{
+		"anthropic: size", 413, `{"error":{"type":"request_too_large","message":"over 32 MB"}}`,
+		llm.CodeUnfit, "the request is larger than the model takes: over 32 MB", "less context", "", 0,
+	},
 
-	{"openai: quota", 429, `{"error":{"message":"You exceeded your current quota","type":"insufficient_quota",` +
-		`"code":"insufficient_quota"}}`, llm.CodeUpstream, "the provider's account has no credit or quota left", "billing",
-		"", spent},
-	{"anthropic: credit", 400, `{"error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}`,
-		llm.CodeUpstream, "the provider's account has no credit or quota left", "billing", "", spent},
-	{"anthropic: billing", 402, `{"error":{"type":"billing_error","message":"pay"}}`,
-		llm.CodeUpstream, "the provider's account has no credit or quota left", "billing", "", spent},
-	{"deepseek: balance", 402, `{"error":{"message":"Insufficient Balance"}}`,
-		llm.CodeUpstream, "the provider's account has no credit or quota left", "billing", "", spent},
-	{"gemini: quota of a day", 429, `{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[` +
-		`{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaMetric":"m",` +
-		`"quotaId":"GenerateRequestsPerDayPerProjectPerModel"}]},{"retryDelay":"34s"}]}}`,
-		llm.CodeUpstream, "the provider's account has no credit or quota left", "billing", "", spent},
+	{
+		"openai: quota", 429, `{"error":{"message":"You exceeded your current quota","type":"insufficient_quota",` +
+			`"code":"insufficient_quota"}}`, llm.CodeUpstream, "the provider's account has no credit or quota left", "billing",
+		"", spent,
+	},
+	{
+		"anthropic: credit", 400, `{"error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}`,
+		llm.CodeUpstream, "the provider's account has no credit or quota left", "billing", "", spent,
+	},
+	{
+		"anthropic: billing", 402, `{"error":{"type":"billing_error","message":"pay"}}`,
+		llm.CodeUpstream, "the provider's account has no credit or quota left", "billing", "", spent,
+	},
+	{
+		"deepseek: balance", 402, `{"error":{"message":"Insufficient Balance"}}`,
+		llm.CodeUpstream, "the provider's account has no credit or quota left", "billing", "", spent,
+	},
+	{
+		"gemini: quota of a day", 429, `{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[` +
+			`{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaMetric":"m",` +
+			`"quotaId":"GenerateRequestsPerDayPerProjectPerModel"}]},{"retryDelay":"34s"}]}}`,
+		llm.CodeUpstream, "the provider's account has no credit or quota left", "billing", "", spent,
+	},
 
-	{"openai: rate", 429, `{"error":{"message":"slow down","type":"tokens","code":"rate_limit_exceeded"}}`,
-		llm.CodeRate, "the provider is limiting the rate of calls", "later", "", 0},
-	{"gemini: rate", 429, `{"error":{"message":"quota","status":"RESOURCE_EXHAUSTED","details":[7,{"violations":[` +
-		`{"quotaId":"GenerateRequestsPerMinutePerProjectPerModel"},3]},{"retryDelay":"34.5s"}]}}`,
-		llm.CodeRate, "the provider is limiting the rate of calls", "later", "", 34500 * time.Millisecond},
-	{"a context word in a rate limit", 429, `{"error":{"message":"too many tokens for the context window tier"}}`,
-		llm.CodeRate, "the provider is limiting the rate of calls", "later", "", 0},
+	{
+		"openai: rate", 429, `{"error":{"message":"slow down","type":"tokens","code":"rate_limit_exceeded"}}`,
+		llm.CodeRate, "the provider is limiting the rate of calls", "later", "", 0,
+	},
+	{
+		"gemini: rate", 429, `{"error":{"message":"quota","status":"RESOURCE_EXHAUSTED","details":[7,{"violations":[` +
+			`{"quotaId":"GenerateRequestsPerMinutePerProjectPerModel"},3]},{"retryDelay":"34.5s"}]}}`,
+		llm.CodeRate, "the provider is limiting the rate of calls", "later", "", 34500 * time.Millisecond,
+	},
+	{
+		"a context word in a rate limit", 429, `{"error":{"message":"too many tokens for the context window tier"}}`,
+		llm.CodeRate, "the provider is limiting the rate of calls", "later", "", 0,
+	},
 
-	{"openai: key", 401, `{"error":{"message":"Incorrect API key provided: sk-proj-1234567890"}}`,
-		llm.CodeUpstream, "the provider refused Weir's credentials", "operator: check the key", "", 0},
-	{"anthropic: permission", 403, `{"error":{"type":"permission_error","message":"no"}}`,
-		llm.CodeUpstream, "the provider refused Weir's credentials", "operator: check the key", "", 0},
-	{"gemini: key", 400, `{"error":{"message":"API key not valid","status":"INVALID_ARGUMENT","details":[` +
-		`{"@type":"t","reason":"API_KEY_INVALID"}]}}`,
-		llm.CodeUpstream, "the provider refused Weir's credentials", "operator: check the key", "", 0},
-	{"gemini: region", 400, `{"error":{"message":"User location is not supported","status":"FAILED_PRECONDITION"}}`,
-		llm.CodeUpstream, "the provider does not serve this account", "region", "", 0},
-	{"a model nobody knows", 404, `{"error":{"message":"model: x"}}`,
-		llm.CodeUpstream, "the provider does not know the model or path", "model name", "", 0},
-	{"openai: a model the project may not use", 403, `{"error":{"message":"no access","code":"model_not_found"}}`,
-		llm.CodeUpstream, "the provider does not know the model or path", "model name", "", 0},
+	{
+		"openai: key", 401, `{"error":{"message":"Incorrect API key provided: sk-proj-1234567890"}}`,
+		llm.CodeUpstream, "the provider refused Weir's credentials", "operator: check the key", "", 0,
+	},
+	{
+		"anthropic: permission", 403, `{"error":{"type":"permission_error","message":"no"}}`,
+		llm.CodeUpstream, "the provider refused Weir's credentials", "operator: check the key", "", 0,
+	},
+	{
+		"gemini: key", 400, `{"error":{"message":"API key not valid","status":"INVALID_ARGUMENT","details":[` +
+			`{"@type":"t","reason":"API_KEY_INVALID"}]}}`,
+		llm.CodeUpstream, "the provider refused Weir's credentials", "operator: check the key", "", 0,
+	},
+	{
+		"gemini: region", 400, `{"error":{"message":"User location is not supported","status":"FAILED_PRECONDITION"}}`,
+		llm.CodeUpstream, "the provider does not serve this account", "region", "", 0,
+	},
+	{
+		"a model nobody knows", 404, `{"error":{"message":"model: x"}}`,
+		llm.CodeUpstream, "the provider does not know the model or path", "model name", "", 0,
+	},
+	{
+		"openai: a model the project may not use", 403, `{"error":{"message":"no access","code":"model_not_found"}}`,
+		llm.CodeUpstream, "the provider does not know the model or path", "model name", "", 0,
+	},
 
 	{"request timeout", 408, ``, llm.CodeTimeout, "the provider took too long", "again", "", 0},
-	{"gemini: deadline", 504, `{"error":{"status":"DEADLINE_EXCEEDED"}}`,
-		llm.CodeTimeout, "the provider took too long", "again", "", 0},
-	{"anthropic: overloaded", 529, `{"error":{"type":"overloaded_error","message":"Overloaded"}}`,
-		llm.CodeUpstream, "the provider is overloaded", "again", "", 0},
+	{
+		"gemini: deadline", 504, `{"error":{"status":"DEADLINE_EXCEEDED"}}`,
+		llm.CodeTimeout, "the provider took too long", "again", "", 0,
+	},
+	{
+		"anthropic: overloaded", 529, `{"error":{"type":"overloaded_error","message":"Overloaded"}}`,
+		llm.CodeUpstream, "the provider is overloaded", "again", "", 0,
+	},
 	{"a load balancer", 503, `<html>`, llm.CodeUpstream, "the provider is overloaded", "again", "", 0},
 	{"a bare message", 500, `{"message":"boom"}`, llm.CodeUpstream, "the provider failed (HTTP 500)", "again", "", 0},
 	{"an error that is null", 502, `{"error":null}`, llm.CodeUpstream, "the provider failed (HTTP 502)", "again", "", 0},
 	{"a conflict", 409, `{"error":"busy"}`, llm.CodeUpstream, "the provider failed (HTTP 409)", "again", "", 0},
-	{"gemini: cancelled", 499, `{"error":{"status":"CANCELLED"}}`,
-		llm.CodeUpstream, "the provider failed (HTTP 499)", "again", "", 0},
+	{
+		"gemini: cancelled", 499, `{"error":{"status":"CANCELLED"}}`,
+		llm.CodeUpstream, "the provider failed (HTTP 499)", "again", "", 0,
+	},
 }
 
 func TestProviderErrorsMeanTheSameInEveryDialect(t *testing.T) {
@@ -150,7 +206,7 @@ var inBand = []struct {
 	{`{"message":"m","code":429}`, llm.CodeRate, 429},
 	{`{"type":"insufficient_quota","message":"m"}`, llm.CodeUpstream, 429},
 	{`{"type":"invalid_request_error","message":"m"}`, llm.CodeInvalid, 400},
-	{`{"type":"invalid_request_error","message":"prompt is too long"}`, llm.CodeUnfit, 400},
+	{`{"type":"invalid_request_error","message":"prompt is too long"}`, llm.CodeWindow, 400},
 	{`{"type":"authentication_error","message":"m"}`, llm.CodeUpstream, 401},
 	{`{"type":"timeout_error","message":"m"}`, llm.CodeTimeout, 504},
 	{`{"status":"DEADLINE_EXCEEDED"}`, llm.CodeTimeout, 504},

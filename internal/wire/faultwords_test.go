@@ -104,13 +104,20 @@ func TestRetryAfter(t *testing.T) {
 		name, value string
 		want        time.Duration
 	}{
-		{"Retry-After", "2", 2 * time.Second}, {"Retry-After", "0.5", time.Second / 2}, {"Retry-After", "0", 0},
+		{"Retry-After", "2", 2 * time.Second},
+		{"Retry-After", "0.5", time.Second / 2},
+		{"Retry-After", "0", 0},
 		{"Retry-After-Ms", "1500", 1500 * time.Millisecond},
 		{"Retry-After", "Sat, 01 Aug 2026 12:00:30 GMT", 30 * time.Second},
 		{"Retry-After", "Sat, 01 Aug 2026 11:00:00 GMT", 0},
 		{"Retry-After", "Sat, 01 Aug 2027 11:00:00 GMT", 24 * time.Hour},
-		{"Retry-After", "soon", 0}, {"Retry-After", "-1", 0}, {"Retry-After", "NaN", 0}, {"Retry-After", "", 0},
-		{"Retry-After", "1e30", 24 * time.Hour}, {"Retry-After", "Inf", 24 * time.Hour}, {"X-Other", "1", 0},
+		{"Retry-After", "soon", 0},
+		{"Retry-After", "-1", 0},
+		{"Retry-After", "NaN", 0},
+		{"Retry-After", "", 0},
+		{"Retry-After", "1e30", 24 * time.Hour},
+		{"Retry-After", "Inf", 24 * time.Hour},
+		{"X-Other", "1", 0},
 	} {
 		h := http.Header{}
 		h.Set(tt.name, tt.value)
@@ -149,8 +156,13 @@ func TestRetryAfterInTheBody(t *testing.T) {
 		header, delay string
 		want          time.Duration
 	}{
-		{"", `"34.5s"`, 34500 * time.Millisecond}, {"7", `"34s"`, 7 * time.Second}, {"0", `"34s"`, 34 * time.Second},
-		{"", `"-1s"`, 0}, {"", `"later"`, 0}, {"", `34`, 0}, {"", `"9999999s"`, 24 * time.Hour},
+		{"", `"34.5s"`, 34500 * time.Millisecond},
+		{"7", `"34s"`, 7 * time.Second},
+		{"0", `"34s"`, 34 * time.Second},
+		{"", `"-1s"`, 0},
+		{"", `"later"`, 0},
+		{"", `34`, 0},
+		{"", `"9999999s"`, 24 * time.Hour},
 	} {
 		h := http.Header{"Retry-After": {tt.header}}
 		if got := wire.ReadError(429, h, info(tt.delay), nil).RetryAfter; got != tt.want {

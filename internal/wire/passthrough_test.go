@@ -151,20 +151,26 @@ func TestLiveFramesDoNotAllocate(t *testing.T) {
 		b            back
 		first, frame string
 	}{
-		llm.OpenAI: {openai.Back{},
+		llm.OpenAI: {
+			openai.Back{},
 			`data: {"id":"c","model":"gpt","choices":[{"index":0,"delta":{"role":"assistant"}}]}` + "\n\n",
 			`data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt","choices":[{"index":0,"delta":` +
-				`{"content":" a \"few\" words"},"logprobs":null,"finish_reason":null}],"usage":null}` + "\n\n"},
-		llm.Anthropic: {anthropic.Back{},
+				`{"content":" a \"few\" words"},"logprobs":null,"finish_reason":null}],"usage":null}` + "\n\n",
+		},
+		llm.Anthropic: {
+			anthropic.Back{},
 			"event: content_block_start\n" +
 				`data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}` + "\n\n",
 			"event: content_block_delta\n" + `data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta",` +
-				`"text":" a \"few\" words"}}` + "\n\n"},
-		llm.Gemini: {gemini.Back{},
+				`"text":" a \"few\" words"}}` + "\n\n",
+		},
+		llm.Gemini: {
+			gemini.Back{},
 			`data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}],"responseId":"r"}` + "\n\n",
 			`data: {"candidates":[{"content":{"role":"model","parts":[{"text":" a \"few\" words"}]},"index":0}],` +
 				`"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":3,"totalTokenCount":12},"modelVersion":"g",` +
-				`"responseId":"r"}` + "\n\n"},
+				`"responseId":"r"}` + "\n\n",
+		},
 	} {
 		r := tt.b.Stream(wire.StreamOptions{StripUsage: true})
 		frame := []byte(tt.frame)

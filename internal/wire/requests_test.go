@@ -30,7 +30,8 @@ func drawRequest(rt *rapid.T) *llm.Request {
 		open = nil
 		if rapid.Bool().Draw(rt, "looks") {
 			m := rapid.SampledFrom([]llm.MediaPart{
-				{MIME: "image/png", Data: "iVBORw0KGgo="}, {MIME: "application/pdf", Data: "JVBE"},
+				{MIME: "image/png", Data: "iVBORw0KGgo="},
+				{MIME: "application/pdf", Data: "JVBE"},
 				{URL: "https://example.com/a.png"},
 			}).Draw(rt, "media")
 			parts = append(parts, llm.Part{Kind: llm.Media, Media: &m}, text("after the media"))

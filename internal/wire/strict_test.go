@@ -163,8 +163,10 @@ func callersOwn(pointer string) bool {
 
 // notWalked are objects whose members mean nothing to Weir and are passed on as they are.
 func notWalked(pointer string) bool {
-	for _, p := range []string{"/tool_choice", "/cache_control", "/prediction", "/tools/0", "/json_schema", "/thinking",
-		"/format"} {
+	for _, p := range []string{
+		"/tool_choice", "/cache_control", "/prediction", "/tools/0", "/json_schema", "/thinking",
+		"/format",
+	} {
 		if strings.Contains(pointer, p) {
 			return true
 		}

@@ -319,8 +319,16 @@ func (a *account) refuse(w *window, amount money.Nano) error {
 		reset = "it resets at " + t.Format(time.RFC3339)
 		until = "wait until then, or " + until
 	}
+	var again time.Duration
+	switch {
+	case amount > a.Limit:
+		until = "lower the call's output cap (max_tokens, or max_output on the layer), or raise the limit: this call alone may cost more"
+	case amount <= a.Limit-w.settled:
+		until, again = "calls under way hold the rest: try again when they have ended", time.Second
+	}
 	return &llm.Error{
-		Code: llm.CodeBudget,
+		RetryAfter: again,
+		Code:       llm.CodeBudget,
 		Message: fmt.Sprintf("budget %s does not cover this call: up to %s needed, limit %s a %s, %s spent, %s held; %s",
 			a.Name, amount, a.Limit, a.Period, w.settled, w.held, reset),
 		Hint:  until,

@@ -335,3 +335,17 @@ func BenchmarkPrice(b *testing.B) {
 		p.Rate(money.Input)
 	}
 }
+
+// TestModelsThatRefuseSampling holds the flag to models.dev f3fc692, whose "temperature" is false for them alone among
+// the catalogue's models.
+func TestModelsThatRefuseSampling(t *testing.T) {
+	var got []string
+	for _, m := range Embedded().Models() {
+		if m.FixedSampling {
+			got = append(got, m.ID)
+		}
+	}
+	if d := cmp.Diff([]string{"gpt-5.5", "gpt-5.4-mini"}, got); d != "" {
+		t.Errorf("models (-want +got):\n%s", d)
+	}
+}

@@ -235,7 +235,7 @@ func (r *run) exhausted() error {
 		return errors.New("cascade without layers")
 	}
 	return &llm.Error{
-		Code: llm.CodeUnaccepted, Message: "every layer's answer failed its checks; the last one: " + r.rejected.Why,
+		Code: llm.CodeUnaccepted, Message: "no layer's answer passed its checks; the last one failed " + r.rejected.Why,
 		Hint: "see the attempts with: weir call " + r.facts.ID.String(),
 	}
 }

@@ -19,10 +19,14 @@
 // all. A source short enough to be passed on whole pins everything. Conversely every number, date, amount and id in
 // the brief must occur in the source. Both texts are hashed.
 //
+// A token of more than 1,920 bytes without a seam (a JWT, base64) is never cut: it is left out of a brief, which says
+// so, and nothing in it is pinned.
+//
 // A rejected answer that is carried counts as source and is labelled as what it is. Tokens are counted without the
 // header line, which is the same in every brief.
 //
-// It asks no model, holds no state and is deterministic; its cost is linear in the source up to sorting.
+// It asks no model, holds no state and is deterministic; its cost is linear in the source up to sorting: facts
+// and obligations are looked up, never searched for.
 package compress
 
 import (
@@ -78,22 +82,23 @@ func Extract(req *llm.Request, o Options) (call.Brief, error) {
 	source := transcript(f.pieces)
 	sourceTokens := o.tokens(source)
 	if len(f.pieces) == 0 {
-		return f.seal(plainText(f.ask), plainText(f.ask), nil, o)
+		ask := plainText(f.ask)
+		return f.seal(ask, draft{text: ask}, nil, o)
 	}
 	if sourceTokens < shortSource || o.target(sourceTokens) >= sourceTokens {
 		units := split(f.pieces)
-		return f.seal(source, source, pinnedOf(units, everyUnit(units)), o)
+		return f.seal(source, draft{text: source}, pinnedOf(units, everyUnit(units)), o)
 	}
 	body, pins := f.extract(o.target(sourceTokens), o)
-	if o.tokens(body) >= sourceTokens {
-		return f.seal(source, source, pins, o)
+	if o.tokens(body.text) >= sourceTokens {
+		return f.seal(source, draft{text: source}, pins, o)
 	}
 	return f.seal(source, body, pins, o)
 }
 
 // extract picks what the target has room for. Pinned facts that the pick lacks are added; when that overshoots, the
 // pick is made once more with that much less room.
-func (f *frame) extract(target int, o Options) (body string, pins []pin) {
+func (f *frame) extract(target int, o Options) (body draft, pins []pin) {
 	units := split(f.pieces)
 	r := rank(units, f.query)
 	topic := r.topic(min(max(target/50, 8), 64))
@@ -102,7 +107,7 @@ func (f *frame) extract(target int, o Options) (body string, pins []pin) {
 		kept := r.pick(units, room, o)
 		pins = pinnedOf(units, union(kept, topic))
 		body = render(f.pieces, units, kept, pins)
-		over := o.tokens(body) - target
+		over := o.tokens(body.text) - target
 		if over <= 0 {
 			break
 		}
@@ -112,14 +117,14 @@ func (f *frame) extract(target int, o Options) (body string, pins []pin) {
 }
 
 // seal measures the brief against its source and builds the request that carries it.
-func (f *frame) seal(source, body string, pins []pin, o Options) (call.Brief, error) {
-	text := body
+func (f *frame) seal(source string, body draft, pins []pin, o Options) (call.Brief, error) {
+	text := body.text
 	if len(f.pieces) > 0 {
-		text = Header + "\n" + body
+		text = Header + "\n" + body.text
 	}
 	fid := measure(source, body, pins)
 	fid.SourceSHA, fid.BriefSHA = sha256.Sum256([]byte(source)), sha256.Sum256([]byte(text))
-	fid.SourceTokens, fid.BriefTokens = o.tokens(source), o.tokens(body)
+	fid.SourceTokens, fid.BriefTokens = o.tokens(source), o.tokens(body.text)
 	b, err := call.NewBrief(f.request(text, o.Failure), text, fid)
 	if err != nil {
 		return call.Brief{}, &llm.Error{

@@ -58,8 +58,8 @@ func TestShortHistoryGoesWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []llm.Message{{Role: llm.User, Parts: []llm.Part{
-		{Text: Header + "\n[user] Invoice INV-402 over $1,250.00 must not be paid before 2026-12-01.\n[assistant] Noted."},
-		{Text: "A previous attempt was rejected: the answer is empty"},
+		{Text: Header + "\n[user] Invoice INV-402 over $1,250.00 must not be paid before 2026-12-01.\n[assistant] Noted." + between},
+		{Text: "A previous attempt was rejected: the answer is empty" + between},
 		{Text: "Has it been approved?"},
 	}}}
 	got := b.Request()

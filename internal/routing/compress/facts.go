@@ -24,7 +24,8 @@ type fact struct {
 	start, end int
 }
 
-// atom is a run of letters, digits and the marks that join them, with at least one digit or an at sign.
+// atom is a run of letters, digits and the marks that join them, with at least one digit or an at sign. A comma joins
+// only the digits of one number: the cells of a row are atoms of their own.
 type atom struct {
 	start, end int
 	text       string
@@ -33,15 +34,15 @@ type atom struct {
 // factsOf lists the numbers, amounts, dates and ids of a text in order. Facts do not reach across line ends.
 func factsOf(s string) []fact {
 	var out []fact
-	for i := 0; i < len(s); {
-		a, ok := nextAtom(s, i)
-		if !ok {
-			return out
+	end := 0
+	for a, ok := nextAtom(s, 0); ok; a, ok = nextAtom(s, a.end) {
+		if a.start < end { // of the fact before
+			continue
 		}
 		f := classify(s, a)
 		f.key = normal(s[f.start:f.end])
 		out = append(out, f)
-		i = max(f.end, a.end)
+		end = f.end
 	}
 	return out
 }
@@ -55,10 +56,11 @@ func nextAtom(s string, i int) (atom, bool) {
 			continue
 		}
 		a := atom{start: i}
-		digit := false
-		for i < len(s) {
+		digit, plain := false, true
+		for !ends(s, i) {
 			r, n := utf8.DecodeRuneInString(s[i:])
-			if !word(r) && !(joiner(r) && wordAt(s, i+n)) {
+			plain = plain && !unicode.IsLetter(r) && r != '_'
+			if r == ',' && !(plain && numberComma(s[a.start:], i-a.start)) {
 				break
 			}
 			digit = digit || unicode.IsDigit(r) || r == '@'
@@ -79,6 +81,37 @@ func word(r rune) bool {
 func wordAt(s string, i int) bool {
 	r, _ := utf8.DecodeRuneInString(s[i:])
 	return word(r)
+}
+
+// ends reports whether no atom that ends at i could go on there.
+func ends(s string, i int) bool {
+	r, n := utf8.DecodeRuneInString(s[i:])
+	return !word(r) && !(joiner(r) && wordAt(s, i+n))
+}
+
+// numberComma reports whether the comma at i of an atom that began with s stands inside a number: before a group of
+// three digits, or as a decimal comma before one or two.
+func numberComma(s string, i int) bool {
+	from := i
+	for from > 0 && i-from <= 3 && isDigit(s[from-1]) {
+		from--
+	}
+	end := i + 1
+	for end < len(s) && end-i <= 4 && isDigit(s[end]) {
+		end++
+	}
+	before, after := i-from, end-i-1
+	opens := from == 0 || s[from-1] == '-' && strings.Count(s[:min(from, 16)], "-") == 1
+	if before == 0 || wordAt(s, end) {
+		return false
+	}
+	switch after {
+	case 3:
+		return before <= 3 && (opens || s[from-1] == ',' && before == 3)
+	case 1, 2:
+		return ends(s, end) && (opens || allDigits(s[:i]) || s[from-1] == '.' && before == 3)
+	}
+	return false
 }
 
 // joiner reports whether r may stand inside an id, number or date.
@@ -170,6 +203,9 @@ func allDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
+// ibanGroups is how many groups an IBAN has at most after its first.
+const ibanGroups = 8
+
 // iban reports whether an atom is an IBAN or begins one that is written in groups; end is moved behind its groups.
 func iban(s string, a atom, end *int) bool {
 	t := a.text
@@ -188,7 +224,7 @@ func iban(s string, a atom, end *int) bool {
 		for j < len(s) && (isDigit(s[j]) || upper(s[j])) {
 			j++
 		}
-		if n := j - at - 1; n == 0 || n > 4 {
+		if n := j - at - 1; n == 0 || n > 4 || groups == ibanGroups || !(ends(s, j) || s[j] == ',') {
 			break
 		}
 		at = j
@@ -241,7 +277,16 @@ func currencyAfter(s string, i int) (int, bool) {
 	if w := wordAfter(s, i); currencies[strings.ToLower(w)] {
 		return j + len(w), true
 	}
-	return 0, false
+	return codeCell(s, i)
+}
+
+// codeCell finds a currency code in the cell of a row that follows a number at once: 12231.50,EUR.
+func codeCell(s string, i int) (int, bool) {
+	if i+4 > len(s) || strings.IndexByte(",;|\t", s[i]) < 0 || !ends(s, i+4) && s[i+4] != ',' {
+		return 0, false
+	}
+	code := s[i+1 : i+4]
+	return i + 4, code == strings.ToUpper(code) && currencies[strings.ToLower(code)]
 }
 
 // months by their first three letters, English and German.
@@ -288,7 +333,7 @@ func withYear(s string, end int) int {
 	if j < len(s) && s[j] == ',' {
 		j++
 	}
-	if j+5 <= len(s) && s[j] == ' ' && allDigits(s[j+1:j+5]) && (j+5 == len(s) || !isDigit(s[j+5])) {
+	if j+5 <= len(s) && s[j] == ' ' && allDigits(s[j+1:j+5]) && (ends(s, j+5) || s[j+5] == ',') {
 		return j + 5
 	}
 	return end
@@ -332,6 +377,9 @@ func wordAfter(s string, i int) string {
 			break
 		}
 		j += n
+	}
+	if wordAt(s, j) { // EUR2 is not EUR
+		return ""
 	}
 	return s[i+1 : j]
 }

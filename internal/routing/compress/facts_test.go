@@ -73,7 +73,7 @@ func TestMeasureFindsLossAndInvention(t *testing.T) {
 		"INV-402 is over $5000":                        {3, 1, 1},
 		"INV-403 is due on 2026-01-02":                 {3, 1, 1},
 	} {
-		f := measure(source, brief, pins)
+		f := measure(source, draft{text: brief}, pins)
 		if got := [3]int{f.Pinned, f.Kept, f.Invented}; got != want {
 			t.Errorf("%q: pinned, kept, invented = %v, want %v", brief, got, want)
 		}
@@ -83,10 +83,10 @@ func TestMeasureFindsLossAndInvention(t *testing.T) {
 func TestSealRefusesALossyBrief(t *testing.T) {
 	f := &frame{req: &llm.Request{}, pieces: []piece{{label: "user", text: "INV-402"}}}
 	units := split(f.pieces)
-	if _, err := f.seal("[user] INV-402", "[user] nothing", pinnedOf(units, everyUnit(units)), Options{}); err == nil {
+	if _, err := f.seal("[user] INV-402", draft{text: "[user] nothing"}, pinnedOf(units, everyUnit(units)), Options{}); err == nil {
 		t.Error("a brief without its pinned id was made")
 	}
-	if _, err := f.seal("[user] INV-402", "[user] INV-402 INV-999", nil, Options{}); err == nil {
+	if _, err := f.seal("[user] INV-402", draft{text: "[user] INV-402 INV-999"}, nil, Options{}); err == nil {
 		t.Error("a brief with an invented id was made")
 	}
 }
@@ -101,7 +101,11 @@ func TestSentences(t *testing.T) {
 		"2026-01-02T10:00:00 ERROR Failed. Retry. X": {"2026-01-02T10:00:00 ERROR Failed. Retry. X"},
 		"| a | One. Two. |":                          {"| a | One. Two. |"},
 	} {
-		if diff := cmp.Diff(want, cutLine(line)); diff != "" {
+		var got []string
+		for _, c := range cutLine(line) {
+			got = append(got, c.text)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", line, diff)
 		}
 	}
@@ -111,10 +115,13 @@ func TestOverlongTextIsCutAtSpaces(t *testing.T) {
 	long := strings.Repeat("word ", 1000) + strings.Repeat("ü", 5000)
 	var joined strings.Builder
 	for _, s := range cutLine(long) {
-		if len(s) > 4*longUnit {
-			t.Errorf("a unit of %d bytes", len(s))
+		if len(s.text) > 4*longUnit {
+			t.Errorf("a unit of %d bytes", len(s.text))
 		}
-		joined.WriteString(strings.ReplaceAll(s, " ", ""))
+		if s.shard != strings.HasPrefix(s.text, "ü") {
+			t.Errorf("%.20q: shard %t", s.text, s.shard)
+		}
+		joined.WriteString(strings.ReplaceAll(s.text, " ", ""))
 	}
 	if joined.String() != strings.ReplaceAll(long, " ", "") {
 		t.Error("text was lost or changed")

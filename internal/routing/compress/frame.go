@@ -247,15 +247,18 @@ func plainText(parts []llm.Part) string {
 	return b.String()
 }
 
+// between ends a part: providers join the parts of a message as they stand.
+const between = "\n\n"
+
 // request builds the request that carries the brief: everything but the messages as it was.
 func (f *frame) request(text, failure string) *llm.Request {
 	out := *f.req
 	var parts []llm.Part
 	if len(f.pieces) > 0 {
-		parts = append(parts, llm.Part{Kind: llm.Text, Text: text})
+		parts = append(parts, llm.Part{Kind: llm.Text, Text: text + between})
 	}
 	if failure != "" {
-		parts = append(parts, llm.Part{Kind: llm.Text, Text: "A previous attempt was rejected: " + failure})
+		parts = append(parts, llm.Part{Kind: llm.Text, Text: "A previous attempt was rejected: " + failure + between})
 	}
 	parts = append(parts, f.ask...)
 	out.Messages = nil

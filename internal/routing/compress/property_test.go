@@ -147,7 +147,7 @@ func TestFactsAreWhereTheySay(t *testing.T) {
 				t.Fatalf("%q: fact %+v after byte %d", s, f, at)
 			}
 			at = f.end
-			if f.key != normal(s[f.start:f.end]) || !textOf(s).holds(f) {
+			if f.key != normal(s[f.start:f.end]) || !textOf(draft{text: s}).holds(f) {
 				t.Fatalf("%q: fact %+v is not in its own text", s, f)
 			}
 		}

@@ -221,6 +221,7 @@ func (r *ranking) pick(units []unit, budget int, o Options) []int {
 	if len(order) > 0 && slices.Max(r.own) > 0 {
 		order = slices.DeleteFunc(order, func(i int) bool { return units[i].row && r.own[i] == 0 })
 	}
+	order = slices.DeleteFunc(order, func(i int) bool { return units[i].shard })
 	var kept []int
 	seen := map[string]bool{}
 	left := budget
@@ -270,7 +271,7 @@ func (r *ranking) pick(units []unit, budget int, o Options) []int {
 // withHeads adds the heads of the tables whose rows are kept and sorts the units by place.
 func withHeads(units []unit, kept []int) []int {
 	for _, i := range kept {
-		if h := units[i].head; h >= 0 {
+		if h := units[i].head; h >= 0 && !units[h].shard {
 			kept = append(kept, h)
 		}
 	}

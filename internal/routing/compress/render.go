@@ -1,6 +1,7 @@
 package compress
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,35 +18,57 @@ func transcript(pieces []piece) string {
 	return b.String()
 }
 
+// leftOut stands where a token too long to be cut was.
+const leftOut = "[a long token was left out]"
+
 // render writes the kept units in order under the labels of their pieces, then the pinned facts that they lack.
-func render(pieces []piece, units []unit, kept []int, pins []pin) string {
+func render(pieces []piece, units []unit, kept []int, pins []pin) draft {
 	var b strings.Builder
+	var d draft
 	for n, i := range kept {
 		u := units[i]
-		switch {
-		case n == 0 || units[kept[n-1]].piece != u.piece:
+		if n == 0 || units[kept[n-1]].piece != u.piece {
 			if n > 0 {
 				b.WriteByte('\n')
 			}
 			b.WriteString("[" + pieces[u.piece].label + "] ")
-		case u.line || units[kept[n-1]].passage != u.passage:
-			b.WriteByte('\n')
-		case kept[n-1] == i-1:
-			b.WriteByte(' ')
-		default:
-			b.WriteString(" … ")
+		} else {
+			b.WriteString(gap(units, kept[n-1], i))
 		}
+		d.units = append(d.units, stretch{b.Len(), b.Len() + len(u.text)})
 		b.WriteString(u.text)
 	}
-	body := b.String()
-	facts := factLines(textOf(body), units, pins)
-	switch {
-	case len(facts) == 0:
-		return body
-	case body == "":
-		return "facts:\n" + strings.Join(facts, "\n")
+	d.text = b.String()
+	for n, f := range factLines(textOf(d), units, pins) {
+		switch {
+		case n == 0 && len(kept) > 0:
+			b.WriteString("\nfacts:")
+		case n == 0:
+			b.WriteString("facts:")
+		}
+		b.WriteString("\n- ")
+		if f.whole {
+			d.units = append(d.units, stretch{b.Len(), b.Len() + len(f.text)})
+		}
+		b.WriteString(f.text)
 	}
-	return body + "\nfacts:\n" + strings.Join(facts, "\n")
+	d.text = b.String()
+	return d
+}
+
+// gap is what stands between two kept units of one piece.
+func gap(units []unit, before, i int) string {
+	sep := " … "
+	switch {
+	case units[i].line || units[before].passage != units[i].passage:
+		sep = "\n"
+	case before == i-1:
+		sep = " "
+	}
+	if slices.ContainsFunc(units[before+1:i], func(u unit) bool { return u.shard }) {
+		return " " + leftOut + sep
+	}
+	return sep
 }
 
 const (
@@ -53,29 +76,31 @@ const (
 	around    = 60  // bytes on either side of a fact in a longer unit
 )
 
+// factLine is one line of the list of facts.
+type factLine struct {
+	text  string
+	whole bool // it is a unit
+}
+
 // factLines writes each pinned fact that t lacks with the least that makes sense of it, each stretch once.
-func factLines(t text, units []unit, pins []pin) []string {
-	var out []string
-	var lines text
-	seen := map[string]bool{}
+func factLines(t text, units []unit, pins []pin) []factLine {
+	var out []factLine
+	seen, keys := map[string]bool{}, map[string]bool{}
 	for _, p := range pins {
-		if t.holds(p.fact) || lines.keys[p.key] {
+		if t.holds(p.fact) || p.class != obligation && keys[p.key] {
 			continue
 		}
-		line := units[p.unit].text
-		if p.class != obligation && len(line) > wholeLine {
-			line = window(line, p.start, p.end)
+		line := factLine{units[p.unit].text, true}
+		if p.class != obligation && len(line.text) > wholeLine {
+			line = factLine{window(line.text, p.start, p.end), false}
 		}
-		if seen[line] {
+		if seen[line.text] {
 			continue
 		}
-		seen[line] = true
-		out = append(out, "- "+line)
-		if lines.keys == nil {
-			lines.keys = map[string]bool{}
-		}
-		for _, f := range factsOf(line) {
-			lines.keys[f.key] = true
+		seen[line.text] = true
+		out = append(out, line)
+		for _, f := range factsOf(line.text) {
+			keys[f.key] = true
 		}
 	}
 	return out

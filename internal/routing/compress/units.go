@@ -16,6 +16,7 @@ type unit struct {
 	head    int  // rows of a table: the unit that names its columns, as an index; -1 = none
 	turn    bool // of a turn of the conversation
 	user    bool // said by the user
+	shard   bool // part of a token too long for a unit: it has no meaning by itself and is left out of every brief
 }
 
 const (
@@ -47,7 +48,10 @@ func split(pieces []piece) []unit {
 					passage++
 					inPassage = 0
 				}
-				u := unit{piece: i, passage: passage, text: s, line: k == 0, row: row, head: head, turn: p.turn, user: p.user}
+				u := unit{
+					piece: i, passage: passage, text: s.text, line: k == 0, row: row, head: head, turn: p.turn,
+					user: p.user, shard: s.shard,
+				}
 				if head == len(out) {
 					u.head = -1
 				}
@@ -73,9 +77,15 @@ func headsTable(row, next string) bool {
 	return false
 }
 
+// cut is one stretch of a line. shard: it begins or ends inside a token.
+type cut struct {
+	text  string
+	shard bool
+}
+
 // cutLine cuts a line into rows if it is data, else into sentences; over-long ones are cut at spaces.
-func cutLine(line string) []string {
-	var out []string
+func cutLine(line string) []cut {
+	var out []cut
 	parts := []string{line}
 	switch {
 	case len(line) > longUnit && rowLike(line):
@@ -84,36 +94,75 @@ func cutLine(line string) []string {
 		parts = sentences(line)
 	}
 	for _, s := range parts {
-		for len(s) > longUnit {
+		for s = strings.TrimSpace(s); len(s) > longUnit; s = strings.TrimSpace(s) {
 			at := cutAt(s)
-			out = appendTrimmed(out, s[:at])
-			s = s[at:]
+			if at > 0 {
+				out = append(out, cut{text: strings.TrimSpace(s[:at])})
+				s = s[at:]
+				continue
+			}
+			end := strings.IndexFunc(s, seam)
+			if end < 0 {
+				end = len(s)
+			}
+			out = appendShards(out, s[:end])
+			s = s[end:]
 		}
-		out = appendTrimmed(out, s)
+		if s != "" {
+			out = append(out, cut{text: s})
+		}
 	}
 	return out
 }
 
-func appendTrimmed(out []string, s string) []string {
-	if s = strings.TrimSpace(s); s != "" {
-		out = append(out, s)
-	}
-	return out
-}
+// seam reports whether a token may be cut after r, as minified data and text without spaces must be: no number, date
+// or id reaches over it.
+func seam(r rune) bool { return !word(r) && !joiner(r) && !unicode.Is(unicode.Sc, r) && r != '#' }
 
-// cutAt is where to cut a long text: at the last space within longUnit, else after the word that begins there.
+// cutAt is where to cut a long text: at the last space within longUnit, else after the word that begins there, else
+// at a seam. 0 = nowhere: the text begins with a token that is longer than any unit.
 func cutAt(s string) int {
+	most := min(len(s), 4*longUnit)
 	if i := strings.LastIndexAny(s[:longUnit], " \t"); i > longUnit/4 {
 		return i
 	}
-	if i := strings.IndexAny(s[longUnit:min(len(s), 4*longUnit)], " \t"); i >= 0 {
+	if i := strings.IndexAny(s[longUnit:most], " \t"); i >= 0 {
 		return longUnit + i
 	}
-	at := min(len(s), 4*longUnit)
-	for at < len(s) && !utf8.RuneStart(s[at]) {
-		at++
+	if len(s) <= most {
+		return len(s)
 	}
-	return at
+	if i := strings.LastIndexAny(s[:longUnit], " \t"); i > 0 {
+		return i
+	}
+	if i := strings.LastIndexFunc(s[:longUnit], seam); i >= 0 && utf8.FullRuneInString(s[i:longUnit]) {
+		_, n := utf8.DecodeRuneInString(s[i:])
+		return i + n
+	}
+	for i := longUnit; i < most; {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		i += n
+		if utf8.RuneStart(s[i-n]) && seam(r) {
+			return i
+		}
+	}
+	return 0
+}
+
+// appendShards adds a token in stretches of at most 4*longUnit bytes.
+func appendShards(out []cut, token string) []cut {
+	for token != "" {
+		at := min(len(token), 4*longUnit)
+		for at < len(token) && !utf8.RuneStart(token[at]) {
+			at--
+		}
+		if at == 0 { // bytes that are no text
+			at = min(len(token), 4*longUnit)
+		}
+		out = append(out, cut{text: token[:at], shard: true})
+		token = token[at:]
+	}
+	return out
 }
 
 // rowLike reports whether a line is data rather than prose: JSON, a table row, a log line.

@@ -186,11 +186,15 @@ func (p *parser) operand(depth int) (*big.Rat, bool) {
 	return nil, false
 }
 
+// timeScale is the index of the units of time among scales.
+const timeScale = 1
+
 // scales are units between which a calculation converts without saying so.
 var scales = []map[string]bool{
 	set("cent", "dollar", "penny", "pennie", "quarter", "dime", "nickel", "buck"),
 	set("second", "minute", "hour", "day", "week", "weekday", "weekend", "month", "year", "decade", "min", "hr", "sec"),
-	set("inch", "inche", "foot", "feet", "yard", "mile", "meter", "metre", "kilometer", "centimeter", "cm", "km", "mm"),
+	set("inch", "inche", "foot", "feet", "yard", "mile", "meter", "metre", "kilometer", "centimeter", "cm", "km", "mm",
+		"in", "ft", "yd", "mi"),
 	set("ounce", "pound", "gram", "kilogram", "kg", "ton", "oz", "lb"),
 	set("cup", "pint", "gallon", "liter", "litre", "ml", "milliliter", "tablespoon", "teaspoon"),
 	set("dozen", "egg", "pair", "piece", "pack", "box", "set"),

@@ -92,18 +92,7 @@ func (l *lexer) next() (token, bool) {
 	case r >= '0' && r <= '9', r == '.' && len(rest) > 1 && isDigit(rest[1]) && !l.afterAlnum():
 		return l.number(false), true
 	case isCurrency(r):
-		j := at + n
-		for j < len(l.s) && l.s[j] == ' ' {
-			j++
-		}
-		if j < len(l.s) && (isDigit(l.s[j]) || l.s[j] == '.' && j+1 < len(l.s) && isDigit(l.s[j+1])) {
-			l.i = j
-			t := l.number(true)
-			t.at = at
-			return t, true
-		}
-		l.i += n
-		return token{}, false
+		return l.currency(n)
 	case unicode.IsLetter(r):
 		return l.letters(), true
 	case strings.HasPrefix(rest, "**"):
@@ -117,6 +106,9 @@ func (l *lexer) next() (token, bool) {
 	case r == '-' || r == '−' || r == '–':
 		return op('-', n)
 	case r == '(' || r == '[':
+		if l.afterLetter() {
+			return tok(tOdd, n) // sqrt(16), a[0]
+		}
 		return tok(tOpen, n)
 	case r == ')' || r == ']':
 		return tok(tClose, n)
@@ -127,6 +119,23 @@ func (l *lexer) next() (token, bool) {
 		return token{kind: tOdd, word: string(r), at: at}, true
 	}
 	return tok(tBreak, n)
+}
+
+// currency reads the number behind a currency sign of n bytes; a sign without one is passed over.
+func (l *lexer) currency(n int) (token, bool) {
+	at := l.i
+	j := at + n
+	for j < len(l.s) && l.s[j] == ' ' {
+		j++
+	}
+	if j < len(l.s) && (isDigit(l.s[j]) || l.s[j] == '.' && j+1 < len(l.s) && isDigit(l.s[j+1])) {
+		l.i = j
+		t := l.number(true)
+		t.at = at
+		return t, true
+	}
+	l.i = at + n
+	return token{}, false
 }
 
 // stars tells bold marks from powers: a mark that touches digits or brackets on both sides is a power.
@@ -189,6 +198,10 @@ func (l *lexer) letters() token {
 func (l *lexer) number(money bool) token {
 	at := l.i
 	odd := l.afterAlnum()
+	if n := notNumber(l.s[at:]); n > 0 {
+		l.i += n
+		return token{kind: tOdd, at: at}
+	}
 	var digits strings.Builder
 	run := l.digits(&digits)
 	groups := false
@@ -211,6 +224,9 @@ func (l *lexer) number(money bool) token {
 	}
 	if (l.peek('.') || l.peek(':') || l.peek(',')) && l.digitsAhead(1) > 0 {
 		odd = true // versions, dates, times, other notations
+	}
+	if decimals == 3 && !groups && (money || l.priced(at)) {
+		odd = true // €1.200 is a thousand in one country and one in another
 	}
 	t := token{kind: tNum, at: at, decimals: decimals, money: money}
 	if l.peek('%') {

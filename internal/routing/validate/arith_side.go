@@ -1,5 +1,7 @@
 package validate
 
+import "strings"
+
 // maxUnits is how many words may stand between a number and the operator that follows it.
 const maxUnits = 5
 
@@ -30,6 +32,9 @@ func leftOf(toks []token, k int) (expr, bool) {
 	}
 	e, used := clean(toks[start:k])
 	if used != k-start || len(e.toks) == 0 {
+		return expr{}, false
+	}
+	if composed(toks, start) {
 		return expr{}, false
 	}
 	if start > 0 {
@@ -241,7 +246,7 @@ func touches(toks []token, stop int) bool {
 	case tNum: // "= 3 and 1/2" is one number, "= 3 and 4 + 5 = 9" begins another calculation
 		return prev.kind != tWord || prev.word == "and" && stop+2 < len(toks) && tightFraction(toks[stop:])
 	case tOpen: // "= 7 (3 + 4)" is an aside, "= 7(3 + 4)" a product
-		return !t.spaced
+		return !t.spaced || stop+1 < len(toks) && strings.HasPrefix(toks[stop+1].word, "mod")
 	case tWord:
 		return true
 	}

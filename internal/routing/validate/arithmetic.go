@@ -38,7 +38,7 @@ const maxCalculations = 2000
 // calculations counts what could be judged in a text and lists the ordinal numbers, from 1, of what does not hold.
 func calculations(text string) (n int, wrong []int) {
 	rest, notes := sheets(text)
-	for _, t := range append([]string{rest}, notes...) {
+	for i, t := range append([]string{rest}, notes...) {
 		if strings.IndexByte(t, '=') < 0 {
 			continue
 		}
@@ -47,7 +47,7 @@ func calculations(text string) (n int, wrong []int) {
 			if tok.kind != tEq || n == maxCalculations {
 				continue
 			}
-			judged, holds := judgeEquation(toks, k)
+			judged, holds := judgeEquation(toks, k, i > 0)
 			if !judged {
 				continue
 			}
@@ -60,10 +60,11 @@ func calculations(text string) (n int, wrong []int) {
 	return n, wrong
 }
 
-// judgeEquation judges the equation around the equals sign at k.
-func judgeEquation(toks []token, k int) (judged, holds bool) {
+// judgeEquation judges the equation around the equals sign at k. note says that it stands in a calculator annotation,
+// where a dash is always a minus.
+func judgeEquation(toks []token, k int, note bool) (judged, holds bool) {
 	left, ok := leftOf(toks, k)
-	if !ok || !left.computes() {
+	if !ok || !left.computes() || !note && left.ranged() {
 		return false, false
 	}
 	right := rightOf(toks, k)
@@ -78,7 +79,7 @@ func judgeEquation(toks []token, k int) (judged, holds bool) {
 		}
 	}
 	longest := right[len(right)-1]
-	if left.unsure() || longest.unsure() || mixed(left, right[0]) {
+	if left.unsure() || longest.unsure() || mixed(left, right[0]) || daysBetween(left, right[0]) {
 		return false, false
 	}
 	if _, ok := left.value(mode{}); !ok {

@@ -71,6 +71,32 @@ var sums = map[string]struct {
 	"3 + 4 = x, 3 + 4 = ?, 3 + = 4, = 4, 3 + 4 =":            {0, nil},
 	"240 * 100% = 40 * students":                             {0, nil},
 	"INV-402 + 1 = 7, COVID19 + 1 = 5":                       {0, nil},
+	// dates, ranges, notations and quantities of other kinds
+	"2026-11-24 - 2026-11-20 = 4 days": {0, nil},
+	"24-11-2026 - 20-11-2026 = 4 days, 11/24/2026 - 11/20/2026 = 4 days, 2026/11/24 - 2026/11/20 = 4 days": {0, nil},
+	"12/31 - 12/01 = 30 days, 12/31 - 12/1 = 30 days":                                                      {0, nil},
+	"€1.200 + €300 = €1.500":                                                                               {0, nil},
+	"1.200 € + 300 € = 1.500 €":                                                                            {0, nil},
+	"1.200 Euro + 300 Euro = 1.500 Euro, EUR 1.200 + EUR 300 = EUR 1.500":                                  {0, nil},
+	"$1,200 + $300 = $1,500, $1.20 + $0.30 = $1.50":                                                        {2, nil},
+	"sqrt(16) + 1 = 5, max(2, 3) + 1 = 4, 1 + sqrt(16) = 5":                                                {0, nil},
+	"a[0] + 1 = 2, b[1]+1=3":                                                                               {0, nil},
+	"0x10 + 1 = 17, 0xff + 1 = 256, 1 + 0x10 = 17":                                                         {0, nil},
+	"0 x 10 + 1 = 1, 10x10 = 100":                                                                          {2, nil},
+	"pages 7-10 = 4 pages":                                                                                 {0, nil},
+	"items 3-5 = 3 items, items 3–5 = 3 items":                                                             {0, nil},
+	"2023-24 = 5 wins":                                                                                     {0, nil},
+	"13 + 5 = 6 (mod 12), 13 + 5 = 6 mod 12, 13 + 5 = 6 (modulo 12)":                                       {0, nil},
+	"5 ft 10 in + 2 in = 6 ft":                                                                             {0, nil},
+	"2 hours 30 minutes + 15 minutes = 165 minutes":                                                        {0, nil},
+	"2 hours and 30 minutes + 15 minutes = 165 minutes":                                                    {0, nil},
+	// what looks like them and is a calculation
+	"16-3-4=9, 16-3-4 = 10, 1000-20-30 = 950, 2000-10-15-5 = 1970": {4, []int{2}},
+	"<<10-4=5>> <<10-4=6>>":                 {2, []int{1}},
+	"8 - (7-3) = 4, 10-4 + 1 = 8":           {2, []int{2}},
+	"1/2 - 1/3 = 1/6, 1/2 - 1/4 = 1/8 mile": {2, []int{2}},
+	"10 - 4 = 5 (see page 2)":               {1, []int{1}},
+	"2 * (3 + 4) = 15":                      {1, []int{1}},
 }
 
 func TestCalculations(t *testing.T) {

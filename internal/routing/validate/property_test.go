@@ -72,6 +72,9 @@ func TestRandomCalculations(t *testing.T) {
 		right := c.value.FloatString(places)
 		frame := rapid.SampledFrom([]string{"So %s = %s eggs.", "<<%s=%s>>", "- %s = $%s", "Total: %s = %s\n"}).Draw(t,
 			"frame")
+		if strings.Contains(frame, "$") && places == 3 {
+			t.Skip("$1.200 is a thousand in some countries")
+		}
 		text := fmt.Sprintf(frame, c.text, grouped(right, true))
 		if n, wrong := calculations(text); n != 1 || len(wrong) != 0 {
 			t.Fatalf("%q: judged %d, wrong %v; it holds", text, n, wrong)

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"unicode"
@@ -13,12 +14,25 @@ import (
 
 // referenceCheck wants every match of re in the answer (text and tool arguments) to occur in the request: in its
 // system text, its turns or its tool results. Case, kinds of dash and runs of space do not matter; an id that is
-// only part of a longer one does not count. The request is read once, so the cost is linear in it.
-func referenceCheck(name string, re *regexp.Regexp) Check {
-	return rule{name, func(s Subject) string { return judgeReferences(s, re) }}
+// only part of a longer one does not count. References are looked up in what the pattern finds in the request, so the
+// cost is linear in both; the few that the pattern does not find there are searched for.
+func referenceCheck(name string, re *regexp.Regexp) (Check, error) {
+	anyCase, err := regexp.Compile("(?i:" + re.String() + ")")
+	if err != nil {
+		return nil, err
+	}
+	return rule{name, func(s Subject) string { return judgeReferences(s, re, anyCase) }}, nil
 }
 
-func judgeReferences(s Subject, re *regexp.Regexp) string {
+const (
+	maxSearched = 256 // distinct references that are searched for; an answer with more of them is rejected
+	maxSought   = 256 // bytes of a reference that is searched for
+)
+
+// search is a variable so that a test can count its calls.
+var search = wholeword.In
+
+func judgeReferences(s Subject, re, anyCase *regexp.Regexp) string {
 	c := s.choice()
 	if c == nil {
 		return ""
@@ -28,24 +42,44 @@ func judgeReferences(s Subject, re *regexp.Regexp) string {
 	if len(found) == 0 {
 		return ""
 	}
-	source := normal(requestText(s.Request))
-	known := map[string]bool{}
+	text := invisible.Replace(requestText(s.Request))
+	source := normal(text)
+	known := references(text, re)
+	maps.Copy(known, references(source, anyCase))
+	searched := 0
 	for i, span := range found {
 		ref := normal(answer[span[0]:span[1]])
 		if ref == "" {
 			continue
 		}
-		ok, seen := known[ref]
-		if !seen {
-			ok = wholeword.In(source, ref)
-			known[ref] = ok
+		if known[ref] {
+			continue
 		}
-		if !ok {
+		if searched++; searched > maxSearched {
+			return fmt.Sprintf("too many references that the pattern does not find in the request (%d of %d judged)",
+				i, len(found))
+		}
+		known[ref] = len(ref) <= maxSought && search(source, ref)
+		if !known[ref] {
 			return fmt.Sprintf("reference %d of %d (at byte %d) does not occur in the request", i+1, len(found), span[0])
 		}
 	}
 	return ""
 }
+
+// references is the set of what re finds in a text, standing alone, in normal form.
+func references(text string, re *regexp.Regexp) map[string]bool {
+	out := map[string]bool{}
+	for _, span := range re.FindAllStringIndex(text, -1) {
+		if wholeword.At(text, span[0], span[1]) {
+			out[normal(text[span[0]:span[1]])] = true
+		}
+	}
+	return out
+}
+
+// invisible characters are as if they were not there.
+var invisible = strings.NewReplacer("\u00ad", "", "\u200b", "", "\ufeff", "")
 
 // said is what an answer states: its text and its tool arguments.
 func said(parts []llm.Part) string {

@@ -48,7 +48,7 @@ func Compile(s Spec) (Check, error) {
 		if err != nil {
 			return nil, specError(s, "references", "the pattern does not compile", err)
 		}
-		return referenceCheck(s.Name, re), nil
+		return referenceCheck(s.Name, re)
 	}
 	return arithmeticCheck(s.Name), nil
 }

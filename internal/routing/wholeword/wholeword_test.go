@@ -1,6 +1,7 @@
 package wholeword
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -48,4 +49,35 @@ func TestInFindsTheWordsOfAText(t *testing.T) {
 			t.Fatalf("%q in %q = %t, want %t", word, text, got, want)
 		}
 	})
+}
+
+// TestAtAgreesWithIn: a word stands in a text when it stands at one of its places.
+func TestAtAgreesWithIn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[a1é#,-]{0,30}`).Draw(t, "text")
+		word := rapid.StringMatching(`[a1é#-]{1,4}`).Draw(t, "word")
+		want := false
+		for i := range text {
+			want = want || strings.HasPrefix(text[i:], word) && At(text, i, i+len(word))
+		}
+		if got := In(text, word); got != want {
+			t.Fatalf("%q in %q = %t, want %t", word, text, got, want)
+		}
+	})
+	if At("a", 1, 1) {
+		t.Error("nothing stands alone")
+	}
+}
+
+func BenchmarkInOneLongRun(b *testing.B) {
+	for _, n := range []int{1 << 16, 1 << 18} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			text, word := strings.Repeat("1", n), strings.Repeat("1", n/2)
+			for b.Loop() {
+				if In(text, word) {
+					b.Fatal("found")
+				}
+			}
+		})
+	}
 }

@@ -64,17 +64,25 @@ func stopOf(reason string) llm.StopReason {
 	return llm.StopEnd
 }
 
-// reasonOf writes a stop_reason. The dialect has one word for a filter and a refusal.
-func reasonOf(s llm.StopReason) string {
-	switch s {
-	case llm.StopLength:
+// reasonOf writes a stop_reason. The dialect has one word for a filter and a refusal, in words or not. An answer that
+// calls tools never just ends: agents run the calls by this word.
+func reasonOf(s llm.StopReason, refused, called bool) string {
+	switch {
+	case s == llm.StopLength:
 		return "max_tokens"
+	case refused:
+		return "refusal"
+	}
+	switch s {
 	case llm.StopToolUse:
 		return "tool_use"
 	case llm.StopSequence:
 		return "stop_sequence"
 	case llm.StopFilter, llm.StopRefusal:
 		return "refusal"
+	}
+	if called {
+		return "tool_use"
 	}
 	return "end_turn"
 }

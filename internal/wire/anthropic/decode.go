@@ -14,7 +14,7 @@ import (
 
 type request struct {
 	Model        string        `json:"model"`
-	MaxTokens    int           `json:"max_tokens"`
+	MaxTokens    *int          `json:"max_tokens"`
 	System       content       `json:"system"`
 	Messages     []turn        `json:"messages"`
 	Tools        []toolDef     `json:"tools"`
@@ -112,15 +112,21 @@ func (x *content) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 // Decode reads a request whole. What only Anthropic can run or read (server tools, stored files) is refused with
-// CodeUnfit: it cannot be translated, and leaving it out would change what is asked.
+// CodeUnfit: it cannot be translated, and leaving it out would change what is asked. So is what cannot be understood:
+// a model of this dialect may still get the bytes as they are.
 func (Front) Decode(body []byte) (*llm.Request, error) {
 	var in request
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, undecodable(err)
 	}
+	if in.MaxTokens != nil && *in.MaxTokens == 0 {
+		return nil, unfit("max_tokens", "0, which only fills a prompt cache, cannot be translated")
+	}
 	out := &llm.Request{
-		Model: in.Model, MaxOutput: in.MaxTokens, Temperature: in.Temperature, TopP: in.TopP, Stop: in.Stop,
-		Stream: in.Stream,
+		Model: in.Model, Temperature: in.Temperature, TopP: in.TopP, Stop: in.Stop, Stream: in.Stream,
+	}
+	if in.MaxTokens != nil {
+		out.MaxOutput = *in.MaxTokens
 	}
 	if in.Metadata != nil {
 		out.User = in.Metadata.UserID
@@ -150,7 +156,9 @@ func (Front) Decode(body []byte) (*llm.Request, error) {
 
 // undecodable names the member that has the wrong type, without Go's own words for it.
 func undecodable(err error) error {
-	e := &llm.Error{Code: llm.CodeInvalid, Message: "the request body cannot be read as a Messages request", Err: err}
+	e := &llm.Error{
+		Code: llm.CodeUnfit, Message: "the request body cannot be read as a Messages request", Hint: onlyOwn, Err: err,
+	}
 	var wrong *json.SemanticError
 	if errors.As(err, &wrong) && wrong.JSONPointer != "" {
 		e.Param = strings.ReplaceAll(strings.TrimPrefix(string(wrong.JSONPointer), "/"), "/", ".")
@@ -159,16 +167,11 @@ func undecodable(err error) error {
 	return e
 }
 
-func invalid(where, why string) *llm.Error {
-	return &llm.Error{Code: llm.CodeInvalid, Message: where + ": " + why, Param: where}
-}
+const onlyOwn = "this goes only to a model of Anthropic's own API, with the request unchanged"
 
-// unfit refuses what no other dialect can do.
+// unfit refuses what no other dialect can do, or what has no meaning for one.
 func unfit(where, why string) *llm.Error {
-	return &llm.Error{
-		Code: llm.CodeUnfit, Message: where + ": " + why, Param: where,
-		Hint: "this goes only to a model of Anthropic's own API, with the request unchanged",
-	}
+	return &llm.Error{Code: llm.CodeUnfit, Message: where + ": " + why, Param: where, Hint: onlyOwn}
 }
 
 func addTurn(out *llm.Request, t *turn, where string) error {
@@ -182,7 +185,7 @@ func addTurn(out *llm.Request, t *turn, where string) error {
 	case "system":
 		out.System = append(out.System, parts...)
 	default:
-		return invalid(where+".role", "want user or assistant, got "+wire.Bounded(t.Role, 32))
+		return unfit(where+".role", "want user or assistant, got "+wire.Bounded(t.Role, 32))
 	}
 	return nil
 }
@@ -218,7 +221,7 @@ func (b *inBlock) parts(where string) ([]llm.Part, error) {
 	case "search_result":
 		return nested(b.Content, where)
 	case "":
-		return nil, invalid(where+".type", "a content block must have a type")
+		return nil, unfit(where+".type", "a content block must have a type")
 	}
 	if known(b.Type) {
 		return []llm.Part{{Kind: llm.Reasoning, Text: b.Thinking, Opaque: b.raw}}, nil
@@ -232,7 +235,7 @@ func nested(v jsontext.Value, where string) ([]llm.Part, error) {
 	}
 	var inner content
 	if err := json.Unmarshal(v, &inner); err != nil {
-		return nil, invalid(where+".content", "want a string or an array of content blocks")
+		return nil, unfit(where+".content", "want a string or an array of content blocks")
 	}
 	return inner.parts(where + ".content")
 }
@@ -246,7 +249,7 @@ func (b *inBlock) media(where string) ([]llm.Part, error) {
 		Content jsontext.Value `json:"content"`
 	}
 	if len(b.Source) == 0 || json.Unmarshal(b.Source, &s) != nil {
-		return nil, invalid(where+".source", "want an object with the member type")
+		return nil, unfit(where+".source", "want an object with the member type")
 	}
 	m := &llm.MediaPart{MIME: s.MIME}
 	switch s.Type {
@@ -265,7 +268,7 @@ func (b *inBlock) media(where string) ([]llm.Part, error) {
 		return nil, unfit(where+".source", "a source of type "+wire.Bounded(s.Type, 64)+" cannot be translated")
 	}
 	if m.Data == "" && m.URL == "" {
-		return nil, invalid(where+".source", "it is empty")
+		return nil, unfit(where+".source", "it is empty")
 	}
 	return []llm.Part{{Kind: llm.Media, Media: m}}, nil
 }
@@ -297,7 +300,7 @@ func choice(in *toolChoice) (llm.ToolChoice, error) {
 	case "tool":
 		out.Mode, out.Name = "tool", in.Name
 	default:
-		return out, invalid("tool_choice.type", "want auto, any, tool or none")
+		return out, unfit("tool_choice.type", "want auto, any, tool or none")
 	}
 	return out, nil
 }
@@ -307,7 +310,7 @@ func format(in *outputFormat) (*llm.Format, error) {
 		return nil, nil
 	}
 	if in.Type != "json_schema" {
-		return nil, invalid("output_config.format.type", "want json_schema")
+		return nil, unfit("output_config.format.type", "want json_schema")
 	}
 	return &llm.Format{Kind: "json_schema", Schema: in.Schema, Strict: true}, nil
 }

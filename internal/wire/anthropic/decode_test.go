@@ -149,23 +149,23 @@ func TestDecodeRefuses(t *testing.T) {
 			"container upload", `{"messages":[{"role":"user","content":[{"type":"container_upload","file_id":"f"}]}]}`,
 			llm.CodeUnfit, "messages[0].content[0]",
 		},
-		{"wrong type", `{"max_tokens":"many"}`, llm.CodeInvalid, "max_tokens"},
-		{"broken", `{"max_tokens":`, llm.CodeInvalid, ""},
-		{"role", `{"messages":[{"role":"tool","content":"x"}]}`, llm.CodeInvalid, "messages[0].role"},
+		{"wrong type", `{"max_tokens":"many"}`, llm.CodeUnfit, "max_tokens"},
+		{"broken", `{"max_tokens":`, llm.CodeUnfit, ""},
+		{"role", `{"messages":[{"role":"tool","content":"x"}]}`, llm.CodeUnfit, "messages[0].role"},
 		{
-			"no source", `{"messages":[{"role":"user","content":[{"type":"image"}]}]}`, llm.CodeInvalid,
+			"no source", `{"messages":[{"role":"user","content":[{"type":"image"}]}]}`, llm.CodeUnfit,
 			"messages[0].content[0].source",
 		},
 		{
 			"empty source", `{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64"}}]}]}`,
-			llm.CodeInvalid, "messages[0].content[0].source",
+			llm.CodeUnfit, "messages[0].content[0].source",
 		},
-		{"choice", `{"messages":[],"tool_choice":{"type":"maybe"}}`, llm.CodeInvalid, "tool_choice.type"},
+		{"choice", `{"messages":[],"tool_choice":{"type":"maybe"}}`, llm.CodeUnfit, "tool_choice.type"},
 		{
-			"format", `{"messages":[],"output_config":{"format":{"type":"xml"}}}`, llm.CodeInvalid,
+			"format", `{"messages":[],"output_config":{"format":{"type":"xml"}}}`, llm.CodeUnfit,
 			"output_config.format.type",
 		},
-		{"content", `{"messages":[{"role":"user","content":7}]}`, llm.CodeInvalid, ""},
+		{"content", `{"messages":[{"role":"user","content":7}]}`, llm.CodeUnfit, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Front{}.Decode([]byte(tt.body))

@@ -72,7 +72,10 @@ const (
 )
 
 // Encode writes a request of any origin. Lost on the way: seed; top_p where temperature is set too (the dialect takes
-// one of them); temperature above 1 becomes 1; json_object becomes an instruction; reasoning of other dialects.
+// one of them); temperature above 1 becomes 1; json_object becomes an instruction; reasoning of other dialects;
+// sampling that the model refuses. A request of system texts alone asks them as the user; tool arguments that are no
+// JSON object go as the text "arguments" of one. What the dialect has no place for is
+// CodeUnfit: another layer's may have one.
 func (Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 	if q.N > 1 || o.N > 1 {
 		return call.Wire{}, &llm.Error{
@@ -85,7 +88,7 @@ func (Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 		return call.Wire{}, err
 	}
 	out := outRequest{Model: o.Target.WireID, MaxTokens: most, Stream: o.Stream}
-	if err := out.sampling(q); err != nil {
+	if err := out.sampling(q, o.Target.FixedSampling()); err != nil {
 		return call.Wire{}, err
 	}
 	for i := range q.System {
@@ -93,10 +96,10 @@ func (Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 			out.System = append(out.System, &textBlock{typeText, s})
 		}
 	}
-	if err := out.format(q.Format); err != nil {
+	if err := out.turns(q.Messages); err != nil {
 		return call.Wire{}, err
 	}
-	if err := out.turns(q.Messages); err != nil {
+	if err := out.format(q.Format); err != nil {
 		return call.Wire{}, err
 	}
 	out.toolsAndChoice(q)
@@ -106,7 +109,7 @@ func (Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 	body, err := json.Marshal(&out)
 	if err != nil {
 		return call.Wire{}, &llm.Error{
-			Code: llm.CodeInvalid, Message: "the request cannot be written in the Anthropic dialect", Err: err,
+			Code: llm.CodeUnfit, Message: "the request cannot be written in the Anthropic dialect", Err: err,
 			Hint: "check that schemas and tool arguments are JSON without duplicate keys",
 		}
 	}
@@ -124,14 +127,14 @@ func maxTokensOf(asked int, o call.Order) (int, error) {
 	}
 	if most <= 0 {
 		return 0, &llm.Error{
-			Code: llm.CodeInvalid, Message: "max_tokens: the Anthropic dialect demands a cap on output", Param: "max_tokens",
+			Code: llm.CodeUnfit, Message: "max_tokens: the Anthropic dialect demands a cap on output", Param: "max_tokens",
 			Hint: "set max_tokens in the request, or max_output of the layer",
 		}
 	}
 	return most, nil
 }
 
-func (out *outRequest) sampling(q *llm.Request) error {
+func (out *outRequest) sampling(q *llm.Request, fixed bool) error {
 	for _, s := range q.Stop {
 		if strings.TrimSpace(s) == "" {
 			return &llm.Error{
@@ -141,6 +144,9 @@ func (out *outRequest) sampling(q *llm.Request) error {
 		}
 	}
 	out.Stop = q.Stop
+	if fixed {
+		return nil
+	}
 	if q.Temperature != nil {
 		t := min(*q.Temperature, 1)
 		out.Temperature = &t
@@ -156,7 +162,7 @@ func (out *outRequest) format(f *llm.Format) error {
 	case f.Kind == "json_schema" && len(f.Schema) > 0:
 		out.OutputConfig = &outputConfig{Format: &outputFormat{Type: "json_schema", Schema: f.Schema}}
 	case f.Kind == "json_schema":
-		return invalid("response_format", "json_schema without a schema")
+		return unsaid("response_format", "json_schema without a schema")
 	default:
 		out.System = append(out.System, &textBlock{typeText, jsonOnly})
 	}
@@ -207,8 +213,11 @@ func (out *outRequest) turns(in []llm.Message) error {
 			}
 		}
 	}
+	if len(out.Messages) == 0 && len(out.System) > 0 {
+		out.Messages, out.System = []*outTurn{{Role: llm.User, Content: out.System}}, nil
+	}
 	if len(out.Messages) == 0 {
-		return invalid("messages", "there is nothing in them for a model to answer")
+		return unsaid("messages", "there is nothing in them for a model to answer")
 	}
 	last := out.Messages[len(out.Messages)-1]
 	if t, ok := last.Content[len(last.Content)-1].(*textBlock); ok && last.Role == llm.Assistant {
@@ -248,7 +257,7 @@ func outBlock(p *llm.Part, where string) (any, error) {
 	case llm.ToolUse:
 		args, ok := objectArgs(p.Tool.Args)
 		if !ok {
-			return nil, invalid(where, "the arguments of the call of "+p.Tool.Name+" are no JSON object")
+			args = wrapped(p.Tool.Args)
 		}
 		return &toolUseBlock{typeToolUse, wireID(p.Tool.ID), p.Tool.Name, args}, nil
 	case llm.ToolResult:
@@ -271,6 +280,19 @@ func outBlock(p *llm.Part, where string) (any, error) {
 	return nil, nil
 }
 
+// unsaid refuses what the dialect has no place for.
+func unsaid(where, why string) *llm.Error {
+	return &llm.Error{
+		Code: llm.CodeUnfit, Message: where + ": " + why, Param: where,
+		Hint: "this cannot go to a model of the Anthropic dialect",
+	}
+}
+
+// wrapped puts a text into the object that the dialect demands.
+func wrapped(args jsontext.Value) jsontext.Value {
+	return append(wire.AppendString(jsontext.Value(`{"arguments":`), string(args)), '}')
+}
+
 func mediaOf(m *llm.MediaPart, where string) (any, error) {
 	kind, plain := "image", strings.HasPrefix(m.MIME, "text/")
 	switch {
@@ -288,11 +310,11 @@ func mediaOf(m *llm.MediaPart, where string) (any, error) {
 	case plain:
 		text, err := base64.StdEncoding.DecodeString(m.Data)
 		if err != nil {
-			return nil, invalid(where, "inline media is no base64")
+			return nil, unsaid(where, "inline media is no base64")
 		}
 		return &mediaBlock{kind, mediaSource{Type: "text", MIME: "text/plain", Data: string(text)}}, nil
 	case m.MIME == "":
-		return nil, invalid(where, "inline media without a media type")
+		return nil, unsaid(where, "inline media without a media type")
 	}
 	return &mediaBlock{kind, mediaSource{Type: "base64", MIME: m.MIME, Data: m.Data}}, nil
 }

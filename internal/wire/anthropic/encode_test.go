@@ -142,9 +142,49 @@ func TestEncodeCapsOutput(t *testing.T) {
 	}
 }
 
+// What this dialect cannot say as it was said is said as well as it can: another layer's answer would cost more.
+func TestEncodeSaysWhatHasNoFormHere(t *testing.T) {
+	broken := llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "i", Name: "f", Args: jsontext.Value(`{"a":`)}}
+	fixed := order(9)
+	fixed.Target.Model = &catalog.Model{FixedSampling: true, MaxOutput: 9}
+	for _, tt := range []struct {
+		name string
+		q    llm.Request
+		o    call.Order
+		want string
+	}{
+		{
+			"broken arguments",
+			llm.Request{Messages: []llm.Message{{Role: llm.Assistant, Parts: []llm.Part{broken}}}},
+			order(9), `"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"i","name":"f",` +
+				`"input":{"arguments":"{\"a\":"}}]}]}`,
+		},
+		{
+			"only a system text",
+			llm.Request{System: []llm.Part{text("Say hi.")}, Messages: []llm.Message{user(text(""))}},
+			order(9), `"messages":[{"role":"user","content":[{"type":"text","text":"Say hi."}]}]}`,
+		},
+		{
+			"only a system text, as JSON",
+			llm.Request{System: []llm.Part{text("Say hi.")}, Format: &llm.Format{Kind: "json_object"}},
+			order(9), `"system":[{"type":"text","text":"` + jsonOnly + `"}],` +
+				`"messages":[{"role":"user","content":[{"type":"text","text":"Say hi."}]}]}`,
+		},
+		{
+			"fixed sampling",
+			llm.Request{Messages: []llm.Message{user(text("x"))}, Temperature: ptr(0.2), TopP: ptr(0.5)},
+			fixed, `"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]}`,
+		},
+	} {
+		w, err := Back{}.Encode(&tt.q, tt.o)
+		if err != nil || !strings.HasSuffix(string(bytes.Join(w.Body, nil)), `"max_tokens":9,`+tt.want) {
+			t.Errorf("%s: %s, %v", tt.name, bytes.Join(w.Body, nil), err)
+		}
+	}
+}
+
 func TestEncodeRefuses(t *testing.T) {
 	hello := []llm.Message{user(text("hi"))}
-	broken := llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "i", Name: "f", Args: jsontext.Value(`{"a":`)}}
 	audio := llm.Part{Kind: llm.Media, Media: &llm.MediaPart{MIME: "audio/wav", Data: "AAAA"}}
 	for _, tt := range []struct {
 		name string
@@ -153,17 +193,11 @@ func TestEncodeRefuses(t *testing.T) {
 		code llm.Code
 	}{
 		{"n", llm.Request{Messages: hello, N: 2}, 9, llm.CodeUnfit},
-		{"no cap", llm.Request{Messages: hello}, 0, llm.CodeInvalid},
+		{"no cap", llm.Request{Messages: hello}, 0, llm.CodeUnfit},
 		{"white stop", llm.Request{Messages: hello, Stop: []string{"\n"}}, 9, llm.CodeUnfit},
-		{"nothing to answer", llm.Request{Messages: []llm.Message{user(text("  "))}}, 9, llm.CodeInvalid},
-		{
-			"broken arguments",
-			llm.Request{Messages: []llm.Message{{Role: llm.Assistant, Parts: []llm.Part{broken}}}},
-			9,
-			llm.CodeInvalid,
-		},
+		{"nothing to answer", llm.Request{Messages: []llm.Message{user(text("  "))}}, 9, llm.CodeUnfit},
 		{"audio", llm.Request{Messages: []llm.Message{user(audio)}}, 9, llm.CodeUnfit},
-		{"no schema", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_schema"}}, 9, llm.CodeInvalid},
+		{"no schema", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_schema"}}, 9, llm.CodeUnfit},
 		{
 			"broken schema",
 			llm.Request{Messages: hello, Tools: []llm.Tool{{
@@ -171,7 +205,7 @@ func TestEncodeRefuses(t *testing.T) {
 				Schema: jsontext.Value(`{"a":1,"a":2}`),
 			}}},
 			9,
-			llm.CodeInvalid,
+			llm.CodeUnfit,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -235,6 +269,24 @@ func TestForwardChangesOnlyWhatItMust(t *testing.T) {
 				t.Errorf("stream %v path %q", w.Stream, w.Path)
 			}
 		})
+	}
+}
+
+// A cap of 0 fills the prompt cache and nothing else. Only its own dialect knows it.
+func TestForwardOfACapOfZero(t *testing.T) {
+	const body = `{"model":"m","max_tokens":0,"messages":[{"role":"user","content":"hi"}]}`
+	env, err := Front{}.Scan([]byte(body))
+	if err != nil || env.MaxOutput != 1 {
+		t.Fatalf("held are %d tokens, %v", env.MaxOutput, err)
+	}
+	w, _, err := forward(t, body, order(100))
+	want := strings.Replace(body, `"m"`, `"`+order(100).Target.WireID+`"`, 1)
+	if got := string(bytes.Join(w.Body, nil)); err != nil || got != want {
+		t.Errorf("%s, %v", got, err)
+	}
+	var e *llm.Error
+	if _, err := (Front{}).Decode([]byte(body)); !errors.As(err, &e) || e.Code != llm.CodeUnfit || e.Param != "max_tokens" {
+		t.Errorf("translated: %v", err)
 	}
 }
 

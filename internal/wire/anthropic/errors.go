@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/wire"
@@ -11,7 +12,8 @@ var errorTypes = map[llm.Code]string{
 	llm.CodeInvalid: "invalid_request_error", llm.CodeUnfit: "invalid_request_error",
 	llm.CodeKey: "authentication_error", llm.CodeBudget: "billing_error", llm.CodePolicy: "permission_error",
 	llm.CodeUnauthorized: "permission_error", llm.CodeModel: "not_found_error", llm.CodeTooLarge: "request_too_large",
-	llm.CodeRate: "rate_limit_error", llm.CodeOverload: "overloaded_error", llm.CodeTimeout: "timeout_error",
+	llm.CodeWindow: "invalid_request_error", llm.CodeRate: "rate_limit_error", llm.CodeOverload: "overloaded_error",
+	llm.CodeTimeout: "timeout_error",
 }
 
 // Error is an error body, or with inBand the event that ends a stream already begun.
@@ -39,8 +41,23 @@ func appendError(dst []byte, e *llm.Error) []byte {
 	dst = append(dst, `{"type":"error","error":{"type":"`...)
 	dst = append(dst, kind...)
 	dst = append(dst, `","message":`...)
-	dst = wire.AppendString(dst, e.Show())
+	dst = wire.AppendString(dst, shown(e))
 	return append(dst, `}}`...)
+}
+
+// tooLong are the words by which clients of the dialect know that they must shorten their context.
+const tooLong = "prompt is too long"
+
+// shown is an error's text. That of a context which is too long begins with the dialect's own words.
+func shown(e *llm.Error) string {
+	text := e.Show()
+	if e.Code != llm.CodeWindow {
+		return text
+	}
+	if i := strings.Index(text, tooLong); i >= 0 {
+		return text[i:]
+	}
+	return tooLong + ": " + text
 }
 
 // Error reads a provider's error answer.

@@ -140,9 +140,10 @@ func (Front) Response(r *llm.Response) ([]byte, error) {
 	dst = append(dst, `,"type":"message","role":"assistant","model":`...)
 	dst = wire.AppendString(dst, r.Model)
 	dst = append(dst, `,"content":[`...)
-	refused := false
+	refused, called := false, false
 	for i := range choice.Parts {
 		refused = refused || choice.Parts[i].Kind == llm.Refusal
+		called = called || choice.Parts[i].Kind == llm.ToolUse
 		more, err := appendPart(dst, &choice.Parts[i])
 		if err != nil {
 			return nil, err
@@ -154,10 +155,7 @@ func (Front) Response(r *llm.Response) ([]byte, error) {
 	if dst[len(dst)-1] == ',' {
 		dst = dst[:len(dst)-1]
 	}
-	reason := reasonOf(choice.Stop)
-	if refused && choice.Stop != llm.StopLength {
-		reason = "refusal"
-	}
+	reason := reasonOf(choice.Stop, refused, called)
 	dst = append(dst, `],"stop_reason":"`...)
 	dst = append(dst, reason...)
 	dst = append(dst, `","stop_sequence":`...)

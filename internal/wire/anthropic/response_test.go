@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -319,6 +320,22 @@ func TestUsageMeters(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		} else if *r.Usage != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, *r.Usage, tt.want)
+		}
+	}
+}
+
+// Agents run the calls of an answer by its stop reason, which some providers tell as a plain stop.
+func TestAnAnswerThatCallsToolsStopsForThem(t *testing.T) {
+	for stop, want := range map[llm.StopReason]string{
+		llm.StopEnd: "tool_use", "": "tool_use", llm.StopToolUse: "tool_use", llm.StopLength: "max_tokens",
+		llm.StopFilter: "refusal", llm.StopSequence: "stop_sequence",
+	} {
+		parts := []llm.Part{text("I look"), {Kind: llm.ToolUse, Tool: &llm.ToolCall{ID: "c", Name: "f"}}}
+		r := &llm.Response{Choices: []llm.Choice{{Parts: parts, Stop: stop}}}
+		whole, err := Front{}.Response(r)
+		if says := `"stop_reason":"` + want + `"`; err != nil || !strings.Contains(string(whole), says) ||
+			!strings.Contains(writeAll(r.Events()...), says) {
+			t.Errorf("%q: %s, %v\nstreamed: %s", stop, whole, err, writeAll(r.Events()...))
 		}
 	}
 }

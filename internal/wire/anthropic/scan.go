@@ -3,6 +3,8 @@ package anthropic
 import (
 	"bytes"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/weirhq/weir/internal/llm"
@@ -12,7 +14,8 @@ import (
 var (
 	requestKeys = scan.NewKeys("model", "max_tokens", "messages", "system", "stream", "tools", "tool_choice", "metadata",
 		"stop_sequences", "temperature", "top_p", "top_k", "thinking", "output_config", "output_format", "service_tier",
-		"container", "context_management", "mcp_servers", "cache_control", "inference_geo", "speed")
+		"container", "context_management", "mcp_servers", "cache_control", "inference_geo", "speed",
+		"models", "route", "provider", "plugins", "fallbacks", "preset", "web_search_options")
 	turnKeys     = scan.NewKeys("role", "content")
 	sourceKeys   = scan.NewKeys("type", "media_type", "data", "url", "file_id", "content")
 	configKeys   = scan.NewKeys("format", "effort", "task_budget")
@@ -97,6 +100,8 @@ func (s *scanner) member(key string) {
 		s.format()
 	case "service_tier", "speed":
 		s.serviceTier()
+	case "models", "route", "provider", "plugins", "fallbacks", "preset", "web_search_options", "inference_geo":
+		s.reroute(key)
 	case "":
 		s.collect("")
 	}
@@ -113,15 +118,16 @@ func (s *scanner) serviceTier() {
 	}
 }
 
+// limit reads the cap. 0 only fills the prompt cache; it counts as 1, since 0 stands for a cap that was not told.
 func (s *scanner) limit() {
 	if s.Null() {
 		return
 	}
 	n, span := s.Int()
-	if s.Err() == nil && (n < 1 || n > math.MaxInt32) {
-		s.Fail("want a number of tokens of at least 1")
+	if s.Err() == nil && (n < 0 || n > math.MaxInt32) {
+		s.Fail("want a number of tokens of at least 0")
 	}
-	s.at, s.env.MaxOutput, s.env.MaxSpan = true, int(n), span
+	s.at, s.env.MaxOutput, s.env.MaxSpan = true, max(int(n), 1), span
 }
 
 func (s *scanner) tools() {
@@ -132,8 +138,48 @@ func (s *scanner) tools() {
 		s.env.Needs.Tools = true
 		if s.Kind() != scan.Object {
 			s.Fail("want an object")
+			return
 		}
+		s.tool()
+	}
+}
+
+// freeTools begin the types of tools that cost nothing beside tokens: the caller runs them, or the provider does not
+// charge for them. Types end in the date of their version.
+var freeTools = [...]string{
+	"bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_", "web_fetch_", "mcp_toolset",
+}
+
+// tool reads a tool's definition. One of an unknown type counts as billed by a meter of its own.
+func (s *scanner) tool() {
+	n, free := s.Index(), true
+	for s.Object(nil); s.Next(); {
+		if string(s.KeyBytes()) != "type" || s.Kind() != scan.String {
+			s.collect("")
+			continue
+		}
+		v := s.String()
+		s.text(v, "")
+		kind := v.Text(s.body)
+		named := func(prefix string) bool { return strings.HasPrefix(kind, prefix) }
+		free = kind == "custom" || slices.ContainsFunc(freeTools[:], named)
+	}
+	if !free && s.env.Reroute == "" {
+		s.env.Reroute = "tools[" + strconv.Itoa(n) + "].type"
+	}
+}
+
+// reroute notes a member by which a provider would choose another model or meter; regions but the global one have
+// prices of their own.
+func (s *scanner) reroute(key string) {
+	plain := s.Null()
+	if !plain && key == "inference_geo" && s.Kind() == scan.String {
+		plain = s.String().Is(s.body, "global")
+	} else if !plain {
 		s.collect("")
+	}
+	if !plain && s.env.Reroute == "" {
+		s.env.Reroute = key
 	}
 }
 

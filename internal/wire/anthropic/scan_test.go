@@ -150,8 +150,8 @@ func TestScanRefuses(t *testing.T) {
 		{"no max_tokens", `{"model":"m","messages":[{"role":"user","content":"x"}]}`, "max_tokens", "demands a cap"},
 		{"null max_tokens", `{"model":"m","max_tokens":null,"messages":[{"role":"user","content":"x"}]}`, "max_tokens", ""},
 		{
-			"max_tokens 0", `{"model":"m","max_tokens":0,"messages":[{"role":"user","content":"x"}]}`, "max_tokens",
-			"at least 1",
+			"max_tokens -1", `{"model":"m","max_tokens":-1,"messages":[{"role":"user","content":"x"}]}`, "max_tokens",
+			"at least 0",
 		},
 		{"max_tokens text", `{"model":"m","max_tokens":"9","messages":[]}`, "max_tokens", "want a number"},
 		{"no model", `{"max_tokens":1,"messages":[{"role":"user","content":"x"}]}`, "model", "name a model"},
@@ -191,5 +191,26 @@ func TestScanRefuses(t *testing.T) {
 				t.Errorf("param = %q, want %q", e.Param, tt.param)
 			}
 		})
+	}
+}
+
+// What would have the provider choose another model, or bill by a meter that has no price, is named.
+func TestScanNamesWhatWouldReroute(t *testing.T) {
+	for in, want := range map[string]string{
+		`"models":["a"]`: "models", `"route":"fallback"`: "route", `"provider":{}`: "provider", `"plugins":[]`: "plugins",
+		`"fallbacks":["b"],"models":["a"]`: "fallbacks", `"preset":"p"`: "preset", `"web_search_options":{}`: "web_search_options",
+		`"inference_geo":"us"`: "inference_geo", `"inference_geo":"global"`: "", `"inference_geo":null`: "",
+		`"models":null,"route":null`: "", `"tools":null`: "",
+		`"tools":[{"name":"f","input_schema":{"type":"web_search_1"}},{"type":"web_search_20250305","name":"w"}]`:       "tools[1].type",
+		`"tools":[{"type":"code_execution_20250825","name":"c"}],"models":["a"]`:                                        "tools[0].type",
+		`"tools":[{"type":"\u0077eb_search_20250305","name":"w"}]`:                                                      "tools[0].type",
+		`"tools":[{"type":"unheard_of","name":"c"}]`:                                                                    "tools[0].type",
+		`"tools":[{"type":"custom","name":"c"},{"type":"bash_20250124","name":"bash"},{"type":null,"name":"n"}]`:        "",
+		`"cache_control":{"type":"ephemeral"},"thinking":{"type":"enabled","budget_tokens":9},"metadata":{"route":"x"}`: "",
+	} {
+		env, err := Front{}.Scan([]byte(`{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}],` + in + `}`))
+		if err != nil || env.Reroute != want {
+			t.Errorf("%s: named is %q, %v, want %q", in, env.Reroute, err, want)
+		}
 	}
 }

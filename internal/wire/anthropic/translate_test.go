@@ -88,7 +88,7 @@ func TestEncodeMedia(t *testing.T) {
 			}})}},
 		} {
 			w, err := Back{}.Encode(&q, order(9))
-			got := ""
+			var got string
 			if err != nil {
 				got = err.Error()
 			} else {
@@ -139,25 +139,25 @@ func TestDecodeNamesWhatHasTheWrongShape(t *testing.T) {
 		body string
 		code llm.Code
 	}{
-		{turn(`7`), llm.CodeInvalid},
-		{turn(`{}`), llm.CodeInvalid},
-		{turn(`[7]`), llm.CodeInvalid},
-		{turn(`[{"type":7}]`), llm.CodeInvalid},
-		{turn(`[{"text":"no type"}]`), llm.CodeInvalid},
+		{turn(`7`), llm.CodeUnfit},
+		{turn(`{}`), llm.CodeUnfit},
+		{turn(`[7]`), llm.CodeUnfit},
+		{turn(`[{"type":7}]`), llm.CodeUnfit},
+		{turn(`[{"text":"no type"}]`), llm.CodeUnfit},
 		{turn(`[{"type":"hologram"}]`), llm.CodeUnfit},
-		{turn(`[{"type":"image"}]`), llm.CodeInvalid},
-		{turn(`[{"type":"image","source":7}]`), llm.CodeInvalid},
-		{turn(`[{"type":"image","source":{"type":"base64"}}]`), llm.CodeInvalid},
+		{turn(`[{"type":"image"}]`), llm.CodeUnfit},
+		{turn(`[{"type":"image","source":7}]`), llm.CodeUnfit},
+		{turn(`[{"type":"image","source":{"type":"base64"}}]`), llm.CodeUnfit},
 		{turn(`[{"type":"image","source":{"type":"cloud"}}]`), llm.CodeUnfit},
-		{turn(`[{"type":"tool_result","tool_use_id":"t","content":7}]`), llm.CodeInvalid},
+		{turn(`[{"type":"tool_result","tool_use_id":"t","content":7}]`), llm.CodeUnfit},
 		{turn(`[{"type":"tool_result","tool_use_id":"t","content":[{"type":"hologram"}]}]`), llm.CodeUnfit},
-		{turn(`[{"type":"document","source":{"type":"content","content":[{"type":""}]}}]`), llm.CodeInvalid},
+		{turn(`[{"type":"document","source":{"type":"content","content":[{"type":""}]}}]`), llm.CodeUnfit},
 		{`{"system":[{"type":"hologram"}]}`, llm.CodeUnfit},
-		{`{"system":7}`, llm.CodeInvalid},
-		{`{"tool_choice":{"type":"some"}}`, llm.CodeInvalid},
-		{`{"stop_sequences":[7]}`, llm.CodeInvalid},
-		{`{"output_format":{"type":"grammar"}}`, llm.CodeInvalid},
-		{`{"temperature":"hot"}`, llm.CodeInvalid},
+		{`{"system":7}`, llm.CodeUnfit},
+		{`{"tool_choice":{"type":"some"}}`, llm.CodeUnfit},
+		{`{"stop_sequences":[7]}`, llm.CodeUnfit},
+		{`{"output_format":{"type":"grammar"}}`, llm.CodeUnfit},
+		{`{"temperature":"hot"}`, llm.CodeUnfit},
 	} {
 		_, err := Front{}.Decode([]byte(tt.body))
 		var e *llm.Error

@@ -253,10 +253,7 @@ func (w *writer) closeBlock(dst []byte) []byte {
 func (w *writer) end(dst []byte) []byte {
 	dst = w.flush(dst)
 	w.over = true
-	reason := reasonOf(w.stop)
-	if w.refused && w.stop != llm.StopLength {
-		reason = "refusal"
-	}
+	reason := reasonOf(w.stop, w.refused, len(w.tools) > 0)
 	dst = append(dst, "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\""...)
 	dst = append(dst, reason...)
 	dst = append(dst, `","stop_sequence":null},"usage":`...)

@@ -98,8 +98,10 @@ func TestBlockedPromptIsARefusal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []llm.Choice{{Stop: llm.StopFilter,
-		Parts: []llm.Part{{Kind: llm.Refusal, Text: "The provider blocked the prompt (PROHIBITED_CONTENT)."}}}}
+	want := []llm.Choice{{
+		Stop:  llm.StopFilter,
+		Parts: []llm.Part{{Kind: llm.Refusal, Text: "The provider blocked the prompt (PROHIBITED_CONTENT)."}},
+	}}
 	if d := cmp.Diff(want, r.Choices); d != "" || r.Usage.Input != 4 {
 		t.Errorf("choices (-want +got):\n%s usage %+v", d, r.Usage)
 	}
@@ -115,8 +117,13 @@ func TestAnswersThatAreNone(t *testing.T) {
 		code     llm.Code
 		upstream int
 	}{
-		{``, llm.CodeUpstream, 0}, {`[]`, llm.CodeUpstream, 0}, {`{}`, llm.CodeUpstream, 0}, {`{"candidates":[]}`,
-			llm.CodeUpstream, 0},
+		{``, llm.CodeUpstream, 0},
+		{`[]`, llm.CodeUpstream, 0},
+		{`{}`, llm.CodeUpstream, 0},
+		{
+			`{"candidates":[]}`,
+			llm.CodeUpstream, 0,
+		},
 		{`{"candidates":[{"index":-1}]}`, llm.CodeUpstream, 0},
 		{`{"candidates":[{"index":1000000}]}`, llm.CodeUpstream, 0},
 		{`{"candidates":[],"candidates":[]}`, llm.CodeUpstream, 0},
@@ -147,17 +154,25 @@ func TestUsageMeters(t *testing.T) {
 		name, usage string
 		want        llm.Usage
 	}{
-		{"cached is part of the prompt", `{"promptTokenCount":10,"cachedContentTokenCount":4,"candidatesTokenCount":2}`,
-			llm.Usage{Input: 6, CacheRead: 4, Output: 2}},
-		{"thoughts come on top", `{"promptTokenCount":10,"candidatesTokenCount":2,"thoughtsTokenCount":7,` +
-			`"totalTokenCount":19}`,
-			llm.Usage{Input: 10, Output: 2, Reasoning: 7}},
+		{
+			"cached is part of the prompt", `{"promptTokenCount":10,"cachedContentTokenCount":4,"candidatesTokenCount":2}`,
+			llm.Usage{Input: 6, CacheRead: 4, Output: 2},
+		},
+		{
+			"thoughts come on top", `{"promptTokenCount":10,"candidatesTokenCount":2,"thoughtsTokenCount":7,` +
+				`"totalTokenCount":19}`,
+			llm.Usage{Input: 10, Output: 2, Reasoning: 7},
+		},
 		{"tool prompts are input", `{"promptTokenCount":10,"toolUsePromptTokenCount":5}`, llm.Usage{Input: 15}},
-		{"output from the total", `{"promptTokenCount":10,"thoughtsTokenCount":3,"totalTokenCount":20}`,
-			llm.Usage{Input: 10, Output: 7, Reasoning: 3}},
-		{"never negative", `{"promptTokenCount":-3,"cachedContentTokenCount":9,"candidatesTokenCount":-1,` +
-			`"totalTokenCount":-9}`,
-			llm.Usage{}},
+		{
+			"output from the total", `{"promptTokenCount":10,"thoughtsTokenCount":3,"totalTokenCount":20}`,
+			llm.Usage{Input: 10, Output: 7, Reasoning: 3},
+		},
+		{
+			"never negative", `{"promptTokenCount":-3,"cachedContentTokenCount":9,"candidatesTokenCount":-1,` +
+				`"totalTokenCount":-9}`,
+			llm.Usage{},
+		},
 		{"null", `{"promptTokenCount":null}`, llm.Usage{}},
 	} {
 		r, err := Back{}.Response([]byte(`{"usageMetadata":` + tt.usage + `}`))

@@ -3,6 +3,7 @@ package gemini
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -48,11 +49,13 @@ type fileData struct {
 }
 
 type functionCall struct {
+	ID   string         `json:"id,omitzero"`
 	Name string         `json:"name"`
 	Args jsontext.Value `json:"args"`
 }
 
 type functionResult struct {
+	ID       string         `json:"id,omitzero"`
 	Name     string         `json:"name"`
 	Response jsontext.Value `json:"response"`
 }
@@ -94,7 +97,9 @@ const (
 )
 
 // Encode writes a request of any origin. Lost on the way: the end user's id, strictness of tools, the ban on parallel
-// calls; a seed beyond 31 bits is folded into them.
+// calls; sampling that the model refuses; a seed beyond 31 bits is folded into them. A request of system texts
+// alone asks them as the user; tool arguments that are no JSON object go as the text "arguments" of one. What the
+// dialect has no place for is CodeUnfit: another layer's may have one.
 func (Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 	var out request
 	var err error
@@ -109,16 +114,23 @@ func (Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 			out.System.Parts = append(out.System.Parts, outPart{Text: s})
 		}
 	}
-	e := encoder{names: make(map[string]string), signed: needsSignature(o.Target.WireID)}
+	e := encoder{calls: make(map[string]made), signed: needsSignature(o.Target.WireID)}
 	if err := e.turns(q.Messages); err != nil {
 		return call.Wire{}, err
+	}
+	if len(e.out) == 0 && out.System != nil {
+		out.System.Role = "user"
+		e.out, out.System = []*content{out.System}, nil
+	}
+	if len(e.out) == 0 {
+		return call.Wire{}, unfit("messages", "there is nothing in them for a model to answer")
 	}
 	out.Contents = e.out
 	out.tools(q)
 	body, err := json.Marshal(&out)
 	if err != nil {
 		return call.Wire{}, &llm.Error{
-			Code: llm.CodeInvalid, Message: "the request cannot be written in the Gemini dialect", Err: err,
+			Code: llm.CodeUnfit, Message: "the request cannot be written in the Gemini dialect", Err: err,
 			Hint: "check that schemas and tool arguments are JSON without duplicate keys",
 		}
 	}
@@ -126,8 +138,9 @@ func (Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 }
 
 func generation(q *llm.Request, o call.Order) (*generationConfig, error) {
-	g := generationConfig{
-		MaxTokens: q.MaxOutput, Temperature: q.Temperature, TopP: q.TopP, Stop: q.Stop,
+	g := generationConfig{MaxTokens: q.MaxOutput, Stop: q.Stop}
+	if m := o.Target.Model; m == nil || !m.FixedSampling {
+		g.Temperature, g.TopP = q.Temperature, q.TopP
 	}
 	if g.MaxTokens == 0 || (o.MaxOut > 0 && g.MaxTokens > o.MaxOut) {
 		g.MaxTokens = o.MaxOut
@@ -163,10 +176,6 @@ func unfit(field, why string) *llm.Error {
 	}
 }
 
-func invalid(where, why string) *llm.Error {
-	return &llm.Error{Code: llm.CodeInvalid, Message: where + ": " + why, Param: where}
-}
-
 func (out *request) tools(q *llm.Request) {
 	if len(q.Tools) == 0 {
 		return
@@ -196,27 +205,65 @@ func (out *request) tools(q *llm.Request) {
 // encoder writes the turns of one request.
 type encoder struct {
 	out    []*content
-	names  map[string]string // tool call id -> function name
-	signed bool              // calls must carry a signature
+	calls  map[string]made // by id: the latest call of it
+	count  int             // calls so far
+	signed bool            // calls must carry a signature
 }
 
-// turns writes the messages. Neighbours of the same role become one: all results of a turn must stand together.
+// made is a call: its function, and its place among all.
+type made struct {
+	name  string
+	place int
+}
+
+// turns writes the messages. Neighbours of the same role become one: all results of a turn must stand together, in the
+// order of the calls that they answer.
 func (e *encoder) turns(in []llm.Message) error {
-	for i := range in {
-		role := "user"
-		if in[i].Role == llm.Assistant {
+	for from := 0; from < len(in); {
+		role, to := "user", from+1
+		if in[from].Role == llm.Assistant {
 			role = "model"
 		}
-		for j := range in[i].Parts {
-			if err := e.part(role, &in[i].Parts[j], fmt.Sprintf("messages[%d]", i)); err != nil {
+		var turn []placed
+		for ; to < len(in) && (in[to].Role == llm.Assistant) == (role == "model"); to++ {
+			continue
+		}
+		for i := from; i < to; i++ {
+			for j := range in[i].Parts {
+				turn = append(turn, placed{&in[i].Parts[j], i})
+			}
+		}
+		e.sort(turn)
+		for _, p := range turn {
+			if err := e.part(role, p.Part, fmt.Sprintf("messages[%d]", p.message)); err != nil {
 				return err
 			}
 		}
-	}
-	if len(e.out) == 0 {
-		return invalid("messages", "there is nothing in them for a model to answer")
+		from = to
 	}
 	return nil
+}
+
+// placed is a part and the message that it stands in.
+type placed struct {
+	*llm.Part
+	message int
+}
+
+// sort puts the results of a turn into the order of their calls; all else keeps its place.
+func (e *encoder) sort(turn []placed) {
+	var slots []int
+	var results []placed
+	for i, p := range turn {
+		if p.Kind == llm.ToolResult {
+			slots, results = append(slots, i), append(results, p)
+		}
+	}
+	place := func(p placed) int { return e.calls[p.Result.ID].place }
+	slices.SortStableFunc(results, func(a, b placed) int { return place(a) - place(b) })
+	for i, slot := range slots {
+		turn[slot] = results[i]
+	}
 }
 
 func (e *encoder) add(role string, p outPart) {
@@ -242,7 +289,7 @@ func (e *encoder) part(role string, p *llm.Part, where string) error {
 	case llm.Media:
 		return e.media(role, p.Media, where)
 	case llm.ToolUse:
-		return e.call(role, p, where)
+		e.call(role, p)
 	case llm.ToolResult:
 		return e.result(p.Result, where)
 	}
@@ -254,28 +301,28 @@ func (e *encoder) media(role string, m *llm.MediaPart, where string) error {
 	case m.Data == "":
 		e.add(role, outPart{File: &fileData{m.MIME, m.URL}})
 	case m.MIME == "":
-		return invalid(where, "inline media without a media type")
+		return unfit(where, "inline media without a media type")
 	default:
 		e.add(role, outPart{Inline: &inlineData{m.MIME, m.Data}})
 	}
 	return nil
 }
 
-func (e *encoder) call(role string, p *llm.Part, where string) error {
+func (e *encoder) call(role string, p *llm.Part) {
 	args := p.Tool.Args
 	if len(args) == 0 {
 		args = jsontext.Value("{}")
 	}
 	if args.Kind() != '{' || !args.IsValid() {
-		return invalid(where, "the arguments of the call of "+p.Tool.Name+" are no JSON object")
+		args = append(wire.AppendString(jsontext.Value(`{"arguments":`), string(args)), '}')
 	}
-	e.names[p.Tool.ID] = p.Tool.Name
-	out := outPart{Call: &functionCall{p.Tool.Name, args}, Signature: signature(p.Opaque)}
+	e.count++
+	e.calls[p.Tool.ID] = made{p.Tool.Name, e.count}
+	out := outPart{Call: &functionCall{p.Tool.ID, p.Tool.Name, args}, Signature: signature(p.Opaque)}
 	if out.Signature == "" && e.signed {
 		out.Signature = noSignature
 	}
 	e.add(role, out)
-	return nil
 }
 
 // result writes a tool's answer. The dialect wants an object: a JSON object goes as it is, all else under "output", or
@@ -283,16 +330,16 @@ func (e *encoder) call(role string, p *llm.Part, where string) error {
 func (e *encoder) result(r *llm.ToolAnswer, where string) error {
 	name := r.Name
 	if name == "" {
-		name = e.names[r.ID]
+		name = e.calls[r.ID].name
 	}
 	if name == "" {
-		return invalid(where, "a tool result answers no call of the messages before it")
+		return unfit(where, "a tool result answers no call of the messages before it")
 	}
 	var text strings.Builder
 	for i := range r.Content {
 		text.WriteString(r.Content[i].Text)
 	}
-	e.add("user", outPart{Result: &functionResult{name, resultObject(text.String(), r.IsError)}})
+	e.add("user", outPart{Result: &functionResult{r.ID, name, resultObject(text.String(), r.IsError)}})
 	for i := range r.Content {
 		if r.Content[i].Kind != llm.Media {
 			continue

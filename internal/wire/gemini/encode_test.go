@@ -52,8 +52,11 @@ func TestEncode(t *testing.T) {
 		}, hi + `,"systemInstruction":{"parts":[{"text":"s1"},{"text":"s2"}]},"generationConfig":{"maxOutputTokens":40,` +
 			`"temperature":0,"topP":0.5,"seed":0,"stopSequences":["END"],"candidateCount":2,` +
 			`"responseMimeType":"application/json","responseJsonSchema":{"type":"object"}}}`},
-		{"json_object", "gemini-2.5-pro", llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_object"}},
-			hi + `,"generationConfig":{"maxOutputTokens":100,"responseMimeType":"application/json"}}`},
+		{
+			"json_object", "gemini-2.5-pro",
+			llm.Request{Messages: hello, Format: &llm.Format{Kind: "json_object"}},
+			hi + `,"generationConfig":{"maxOutputTokens":100,"responseMimeType":"application/json"}}`,
+		},
 		{"tools", "gemini-2.5-pro", llm.Request{
 			Messages: hello, Choice: llm.ToolChoice{Mode: "tool", Name: "f"},
 			Tools: []llm.Tool{{Name: "f", Description: "d", Schema: jsontext.Value(`{"type":"object"}`)}, {Name: "g"}},
@@ -75,16 +78,41 @@ func TestEncode(t *testing.T) {
 			user(toolResult("c2", true, text("no "), text("money"))),
 		}}, `{"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[` +
 			`{"text":"own","thought":true,"thoughtSignature":"dGg="},` +
-			`{"functionCall":{"name":"find","args":{"id":"402"}},"thoughtSignature":"c2ln"},` +
-			`{"functionCall":{"name":"pay","args":{}},"thoughtSignature":"` + noSignature + `"}]},` +
-			`{"role":"user","parts":[{"functionResponse":{"name":"find","response":{"state":"open"}}},` +
-			`{"functionResponse":{"name":"pay","response":{"error":"no money"}}}]}],` +
+			`{"functionCall":{"id":"c1","name":"find","args":{"id":"402"}},"thoughtSignature":"c2ln"},` +
+			`{"functionCall":{"id":"c2","name":"pay","args":{}},"thoughtSignature":"` + noSignature + `"}]},` +
+			`{"role":"user","parts":[{"functionResponse":{"id":"c1","name":"find","response":{"state":"open"}}},` +
+			`{"functionResponse":{"id":"c2","name":"pay","response":{"error":"no money"}}}]}],` +
 			`"generationConfig":{"maxOutputTokens":100}}`},
+		{"results come in another order, among other parts", "gemini-2.5-pro", llm.Request{Messages: []llm.Message{
+			model(toolUse("a", "f", ""), toolUse("b", "g", "")),
+			user(text("first"), toolResult("b", false, text("2"))), user(toolResult("a", false, text("1"))),
+			model(toolUse("b", "f", "")), user(toolResult("b", false, text("3"))),
+		}}, `{"contents":[{"role":"model","parts":[{"functionCall":{"id":"a","name":"f","args":{}}},` +
+			`{"functionCall":{"id":"b","name":"g","args":{}}}]},{"role":"user","parts":[{"text":"first"},` +
+			`{"functionResponse":{"id":"a","name":"f","response":{"output":"1"}}},` +
+			`{"functionResponse":{"id":"b","name":"g","response":{"output":"2"}}}]},` +
+			`{"role":"model","parts":[{"functionCall":{"id":"b","name":"f","args":{}}}]},` +
+			`{"role":"user","parts":[{"functionResponse":{"id":"b","name":"f","response":{"output":"3"}}}]}],` +
+			`"generationConfig":{"maxOutputTokens":100}}`},
+		{
+			"only a system text", "gemini-2.5-pro",
+			llm.Request{
+				System:   []llm.Part{text("Say hi.")},
+				Messages: []llm.Message{user(text(""))},
+			},
+			`{"contents":[{"role":"user","parts":[{"text":"Say hi."}]}],"generationConfig":{"maxOutputTokens":100}}`,
+		},
+		{
+			"broken arguments", "gemini-2.5-pro",
+			llm.Request{Messages: []llm.Message{model(toolUse("", "f", `{"a":`))}},
+			`{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{"arguments":"{\"a\":"}}}]}],` +
+				`"generationConfig":{"maxOutputTokens":100}}`,
+		},
 		{"older models need no signature", "gemini-2.5-flash", llm.Request{Messages: []llm.Message{
 			model(toolUse("c", "f", "{}")), user(toolResult("c", false, text("7"),
 				llm.Part{Kind: llm.Media, Media: &llm.MediaPart{MIME: "image/png", Data: "AAAA"}})),
-		}}, `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}}]},{"role":"user","parts":[` +
-			`{"functionResponse":{"name":"f","response":{"output":"7"}}},{"inlineData":{"mimeType":"image/png",` +
+		}}, `{"contents":[{"role":"model","parts":[{"functionCall":{"id":"c","name":"f","args":{}}}]},{"role":"user","parts":[` +
+			`{"functionResponse":{"id":"c","name":"f","response":{"output":"7"}}},{"inlineData":{"mimeType":"image/png",` +
 			`"data":"AAAA"}}]}],` +
 			`"generationConfig":{"maxOutputTokens":100}}`},
 	} {
@@ -104,8 +132,10 @@ func TestEncodeToolModes(t *testing.T) {
 	for mode, want := range map[string]string{
 		"auto": "AUTO", "none": "NONE", "required": "ANY",
 	} {
-		q := llm.Request{Messages: []llm.Message{user(text("x"))}, Tools: []llm.Tool{{Name: "f"}},
-			Choice: llm.ToolChoice{Mode: mode}}
+		q := llm.Request{
+			Messages: []llm.Message{user(text("x"))}, Tools: []llm.Tool{{Name: "f"}},
+			Choice: llm.ToolChoice{Mode: mode},
+		}
 		w, err := Back{}.Encode(&q, order("g"))
 		if err != nil || !bytes.Contains(w.Body[0], []byte(`"functionCallingConfig":{"mode":"`+want+`"}`)) {
 			t.Errorf("%s: %s, %v", mode, w.Body, err)
@@ -141,6 +171,16 @@ func TestEncodeCapsOutput(t *testing.T) {
 	}
 }
 
+func TestEncodeLeavesFixedSamplingAlone(t *testing.T) {
+	o := order("gemini-2.5-pro")
+	o.Target.Model = &catalog.Model{FixedSampling: true, MaxOutput: 9}
+	q := llm.Request{Messages: []llm.Message{user(text("hi"))}, Temperature: ptr(0.5), TopP: ptr(0.5)}
+	w, err := Back{}.Encode(&q, o)
+	if got := string(bytes.Join(w.Body, nil)); err != nil || got != hi+`,"generationConfig":{"maxOutputTokens":9}}` {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
 func TestEncodeRefuses(t *testing.T) {
 	hello := []llm.Message{user(text("hi"))}
 	for _, tt := range []struct {
@@ -150,14 +190,18 @@ func TestEncodeRefuses(t *testing.T) {
 	}{
 		{"too many answers", llm.Request{Messages: hello, N: 9}, llm.CodeUnfit},
 		{"too many stops", llm.Request{Messages: hello, Stop: make([]string, 6)}, llm.CodeUnfit},
-		{"nothing to answer", llm.Request{}, llm.CodeInvalid},
-		{"result of no call", llm.Request{Messages: []llm.Message{user(toolResult("x", false))}}, llm.CodeInvalid},
-		{"broken arguments", llm.Request{Messages: []llm.Message{model(toolUse("c", "f", `[1]`))}}, llm.CodeInvalid},
+		{"nothing to answer", llm.Request{}, llm.CodeUnfit},
+		{"result of no call", llm.Request{Messages: []llm.Message{user(toolResult("x", false))}}, llm.CodeUnfit},
 		{"media without type", llm.Request{Messages: []llm.Message{user(
-			llm.Part{Kind: llm.Media, Media: &llm.MediaPart{Data: "AAAA"}})}}, llm.CodeInvalid},
-		{"broken schema", llm.Request{Messages: hello, Tools: []llm.Tool{{Name: "f",
-			Schema: jsontext.Value(`{"a":1,"a":2}`)}}},
-			llm.CodeInvalid},
+			llm.Part{Kind: llm.Media, Media: &llm.MediaPart{Data: "AAAA"}})}}, llm.CodeUnfit},
+		{
+			"broken schema",
+			llm.Request{Messages: hello, Tools: []llm.Tool{{
+				Name:   "f",
+				Schema: jsontext.Value(`{"a":1,"a":2}`),
+			}}},
+			llm.CodeUnfit,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Back{}.Encode(&tt.q, order("gemini-3-pro"))

@@ -15,15 +15,21 @@ func TestNullsAndOddPartsSayNothing(t *testing.T) {
 		parts      []llm.Part
 	}{
 		{"null content", `{"candidates":[{"content":null,"finishReason":"STOP"}]}`, nil},
-		{"null feedback and usage", `{"candidates":[{"finishReason":"STOP"}],"promptFeedback":null,"usageMetadata":null}`,
-			nil},
+		{
+			"null feedback and usage", `{"candidates":[{"finishReason":"STOP"}],"promptFeedback":null,"usageMetadata":null}`,
+			nil,
+		},
 		{"parts of its own tools", `{"candidates":[{"content":{"parts":[{"executableCode":{"code":"1"}},
 			{"codeExecutionResult":{"output":"1"}},{"text":"one"}]},"finishReason":"STOP"}]}`, []llm.Part{text("one")}},
 		{"empty text", `{"candidates":[{"content":{"parts":[{"text":""},{}]},"finishReason":"STOP"}]}`, nil},
-		{"a call without arguments", `{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":null}}]}}]}`,
-			[]llm.Part{toolUse("call_0", "f", "{}")}},
-		{"grounding", `{"candidates":[{"content":{"parts":[{"text":"x"}]},"groundingMetadata":{"webSearchQueries":["q"]}}]}`,
-			[]llm.Part{text("x")}},
+		{
+			"a call without arguments", `{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":null}}]}}]}`,
+			[]llm.Part{toolUse("call_0", "f", "{}")},
+		},
+		{
+			"grounding", `{"candidates":[{"content":{"parts":[{"text":"x"}]},"groundingMetadata":{"webSearchQueries":["q"]}}]}`,
+			[]llm.Part{text("x")},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, err := Back{}.Response([]byte(tt.body))
@@ -124,8 +130,8 @@ func TestResultsWithMedia(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"contents":[{"role":"user","parts":[{"text":"hi"}]},` +
-		`{"role":"model","parts":[{"functionCall":{"name":"shot","args":{}}}]},` +
-		`{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"done"}}},` +
+		`{"role":"model","parts":[{"functionCall":{"id":"c","name":"shot","args":{}}}]},` +
+		`{"role":"user","parts":[{"functionResponse":{"id":"c","name":"shot","response":{"output":"done"}}},` +
 		`{"inlineData":{"mimeType":"image/png","data":"iVBO"}}]}],"generationConfig":{"maxOutputTokens":100}}`
 	if d := cmp.Diff(want, string(w.Body[0])); d != "" {
 		t.Errorf("body (-want +got):\n%s", d)

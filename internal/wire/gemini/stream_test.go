@@ -84,8 +84,10 @@ func TestStreamFull(t *testing.T) {
 	sig := []byte(`{"thoughtSignature":"c2ln"}`)
 	want := []llm.Event{
 		{Kind: llm.EvStart, ID: "r1", Model: "gemini-3-pro"},
-		{Kind: llm.EvThink, Text: "I must "}, {Kind: llm.EvThink, Text: "look."},
-		{Kind: llm.EvText, Text: `One "mo`}, {Kind: llm.EvText, Text: `ment" é`},
+		{Kind: llm.EvThink, Text: "I must "},
+		{Kind: llm.EvThink, Text: "look."},
+		{Kind: llm.EvText, Text: `One "mo`},
+		{Kind: llm.EvText, Text: `ment" é`},
 		{Kind: llm.EvToolStart, ID: "call_r1_0", Name: "find", Opaque: sig},
 		{Kind: llm.EvToolArgs, Text: `{"id":"4\u00302"}`},
 		{Kind: llm.EvStop, Stop: llm.StopToolUse},
@@ -210,8 +212,10 @@ func TestStreamOfABlockedPrompt(t *testing.T) {
 	ds := readAll(t, r, chunk(`"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":3}`))
 	text := "The provider blocked the prompt (SAFETY)."
 	want := []llm.Event{
-		{Kind: llm.EvStart, ID: "r1", Model: "gemini-3-pro"}, {Kind: llm.EvRefusal, Text: text},
-		{Kind: llm.EvStop, Stop: llm.StopFilter}, {Kind: llm.EvMeter, Usage: &llm.Usage{Input: 3}},
+		{Kind: llm.EvStart, ID: "r1", Model: "gemini-3-pro"},
+		{Kind: llm.EvRefusal, Text: text},
+		{Kind: llm.EvStop, Stop: llm.StopFilter},
+		{Kind: llm.EvMeter, Usage: &llm.Usage{Input: 3}},
 	}
 	if d := cmp.Diff(want, ds[0].Events); d != "" || !ds[0].Terminal {
 		t.Errorf("events (-want +got):\n%s", d)

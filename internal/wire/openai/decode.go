@@ -16,12 +16,14 @@ type decoder struct {
 	req   *llm.Request
 	names map[string]string // tool names by call id
 	tools bool              // the message before was a tool's
+	older int               // calls of the form before tools so far
 }
 
 // Decode reads the request whole. System and developer messages, wherever they stand, go to System; tool messages that
 // follow each other become one user message of results. What no other dialect has (file ids, custom tools), and what
 // this one's own providers might take though it cannot be understood here, is CodeUnfit: a model of this dialect may
-// still get the bytes as they are. Fields that llm.Request has no place for (penalties, logprobs, names of speakers) are left out.
+// still get the bytes as they are. Fields that llm.Request has no place for (penalties, logprobs, names of
+// speakers) are left out.
 func (f Front) Decode(body []byte) (*llm.Request, error) {
 	if _, err := f.Scan(body); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/weirhq/weir/internal/llm"
@@ -42,7 +43,9 @@ func (d *decoder) message() {
 		case "function_call":
 			if !d.Null() {
 				name, args := d.named()
-				t.calls = append(t.calls, llm.Part{Kind: llm.ToolUse, Tool: &llm.ToolCall{Name: name, Args: argsOf(args)}})
+				d.older++
+				use := &llm.ToolCall{ID: d.olderID(), Name: name, Args: argsOf(args)}
+				t.calls = append(t.calls, llm.Part{Kind: llm.ToolUse, Tool: use})
 			}
 		}
 	}
@@ -65,6 +68,9 @@ func (d *decoder) add(t *turn) {
 		if t.role == "tool" && t.callID == "" {
 			d.Fail("tool_call_id is missing")
 		}
+		if t.role == "function" && d.older > 0 {
+			t.callID = d.olderID()
+		}
 		part := llm.Part{Kind: llm.ToolResult, Result: &llm.ToolAnswer{ID: t.callID, Name: t.name, Content: t.content}}
 		d.tools = true
 		if afterTool {
@@ -77,6 +83,9 @@ func (d *decoder) add(t *turn) {
 		q.Messages = append(q.Messages, llm.Message{Role: llm.User, Parts: t.content})
 	}
 }
+
+// olderID is an id for the latest call of the older form, which has none: other dialects demand one.
+func (d *decoder) olderID() string { return "call_function_" + strconv.Itoa(d.older) }
 
 // spoken are the parts of a model's turn.
 func (t *turn) spoken() []llm.Part {

@@ -11,9 +11,9 @@ import (
 
 // Encode writes a request of any origin in this dialect. System parts become one system message; tool results become
 // tool messages, their media a user message after them, since a tool message holds only text. Lost: reasoning, whose
-// signature belongs to another dialect; the mark that a tool result is an error; media in a model's own turn; empty texts
-// beside others; an end user's id that is longer than the dialect takes; sampling that the model refuses. Media the
-// dialect has no part for, and messages without anything to answer, are CodeUnfit.
+// signature belongs to another dialect; the mark that a tool result is an error; media in a model's own turn; empty
+// texts beside others; an end user's id that is longer than the dialect takes; sampling that the model refuses.
+// Media the dialect has no part for, and messages without anything to answer, are CodeUnfit.
 func (b Back) Encode(q *llm.Request, o call.Order) (call.Wire, error) {
 	e := encoder{}
 	e.str(`{"model":`, o.Target.WireID)
@@ -156,7 +156,7 @@ func (e *encoder) format(f *llm.Format) {
 }
 
 func (e *encoder) messages(q *llm.Request) {
-	if system := said(q.System); len(system) > 0 {
+	if system := sayable(q.System); len(system) > 0 {
 		e.open("system")
 		e.content(system)
 		e.raw("}")
@@ -215,15 +215,15 @@ func (e *encoder) user(parts []llm.Part) {
 		e.raw("}")
 		media = append(media, only(r.Content, llm.Media)...)
 	}
-	if rest := append(media, said(parts)...); len(rest) > 0 {
+	if rest := append(media, sayable(parts)...); len(rest) > 0 {
 		e.open("user")
 		e.content(rest)
 		e.raw("}")
 	}
 }
 
-// said are the parts that a caller's message has a place for, without empty texts unless there is nothing else.
-func said(parts []llm.Part) []llm.Part {
+// sayable are the parts that a caller's message has a place for, without empty texts unless there is nothing else.
+func sayable(parts []llm.Part) []llm.Part {
 	var out []llm.Part
 	var empty *llm.Part
 	for i := range parts {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/models/catalog"
 )
 
 func encode(t testing.TB, q *llm.Request, o call.Order) string {
@@ -79,6 +80,31 @@ func TestEncodeWritesARequest(t *testing.T) {
 	mustScan(t, got)
 }
 
+// What the dialect or the model refuses is left out.
+func TestEncodeLeavesOutWhatIsRefused(t *testing.T) {
+	ask := []llm.Message{{Role: llm.User, Parts: []llm.Part{text(""), text("x"), text("")}}}
+	fixed := call.Order{Target: call.Target{Model: &catalog.Model{FixedSampling: true}}}
+	for _, tc := range []struct {
+		q    llm.Request
+		o    call.Order
+		want string
+	}{
+		{llm.Request{User: strings.Repeat("u", 65)}, call.Order{}, "}"},
+		{llm.Request{User: strings.Repeat("u", 64)}, call.Order{}, `,"user":"` + strings.Repeat("u", 64) + `"}`},
+		{llm.Request{Temperature: ptr(0.2), TopP: ptr(0.9), Seed: ptr(int64(7))}, fixed, `,"seed":7}`},
+		{llm.Request{Temperature: ptr(0.2)}, call.Order{Target: call.Target{Model: &catalog.Model{}}}, `,"temperature":0.2}`},
+	} {
+		tc.q.Messages = ask
+		if got := encode(t, &tc.q, tc.o); got != `{"model":"","messages":[{"role":"user","content":"x"}]`+tc.want {
+			t.Errorf("%+v: %s", tc.q, got)
+		}
+	}
+	_, err := Back{}.Encode(&llm.Request{Messages: []llm.Message{{Role: llm.User}}}, call.Order{})
+	if e := llm.AsError(err); err == nil || e.Code != llm.CodeUnfit || e.Param != "messages" {
+		t.Errorf("nothing at all: %v", err)
+	}
+}
+
 func TestEncodeTurnsOfTheModel(t *testing.T) {
 	for _, tc := range []struct {
 		parts []llm.Part
@@ -118,7 +144,7 @@ func TestEncodeMedia(t *testing.T) {
 		w, err := Back{}.Encode(q, call.Order{})
 		if tc.want == "" {
 			var e *llm.Error
-			if !errors.As(err, &e) || e.Code != llm.CodeInvalid || !strings.Contains(e.Message, tc.m.MIME) {
+			if !errors.As(err, &e) || e.Code != llm.CodeUnfit || !strings.Contains(e.Message, tc.m.MIME) {
 				t.Errorf("%+v: %v", tc.m, err)
 			}
 			continue
@@ -197,8 +223,9 @@ func TestDecodeOlderForms(t *testing.T) {
 		Model: "m", User: "id", Tools: []llm.Tool{{Name: "f"}}, Choice: llm.ToolChoice{Mode: "tool", Name: "f"},
 		Stop: []string{"end"},
 		Messages: []llm.Message{
-			{Role: llm.Assistant, Parts: []llm.Part{{Kind: llm.ToolUse, Tool: &llm.ToolCall{Name: "f", Args: []byte("{")}}}},
+			{Role: llm.Assistant, Parts: []llm.Part{toolUse("call_function_1", "f", "{")}},
 			{Role: llm.User, Parts: []llm.Part{{Kind: llm.ToolResult, Result: &llm.ToolAnswer{
+				ID:      "call_function_1",
 				Name:    "f",
 				Content: []llm.Part{text("r")},
 			}}}},
@@ -255,7 +282,7 @@ func TestDecodeRefusesWhatCannotBeTranslated(t *testing.T) {
 		}
 		_, err := Front{}.Decode([]byte(body + "}"))
 		var e *llm.Error
-		if !errors.As(err, &e) || e.Code != llm.CodeInvalid || e.Param != tc.param || !strings.Contains(e.Message, tc.says) {
+		if !errors.As(err, &e) || e.Code != llm.CodeUnfit || e.Param != tc.param || !strings.Contains(e.Message, tc.says) {
 			t.Errorf("%s: %v", tc.in, err)
 		}
 	}

@@ -268,3 +268,23 @@ func FuzzScanChat(f *testing.F) {
 		checkEncode(t, q)
 	})
 }
+
+// What would have the provider choose another model, or bill by a meter that has no price, is named.
+func TestScanNamesWhatWouldReroute(t *testing.T) {
+	for in, want := range map[string]string{
+		`"models":["a"]`: "models", `"route":"fallback"`: "route", `"provider":{}`: "provider", `"plugins":[]`: "plugins",
+		`"fallbacks":["b"],"models":["a"]`: "fallbacks", `"preset":"p"`: "preset", `"web_search_options":{}`: "web_search_options",
+		`"inference_geo":"us"`: "inference_geo", `"inference_geo":"global"`: "", `"inference_geo":null`: "",
+		`"models":null,"web_search_options":null`: "", `"tools":null`: "", `"pr\u006fvider":{"order":["x"]}`: "provider",
+		`"tools":[{"type":"function","function":{"name":"f"}},{"type":"web_search"}]`:    "tools[1].type",
+		`"tools":[{"type":"code_interpreter"}],"models":["a"]`:                           "tools[0].type",
+		`"tools":[{"type":"custom","custom":{"name":"c"}},{"type":null}]`:                "",
+		`"functions":[{"name":"f","parameters":{"type":"web_search"}}]`:                  "",
+		`"metadata":{"route":"x"},"reasoning_effort":"low","cache_control":{"models":1}`: "",
+	} {
+		env := mustScan(t, `{"model":"m","messages":[{"role":"user","content":"x"}],`+in+`}`)
+		if env.Reroute != want {
+			t.Errorf("%s: named is %q, want %q", in, env.Reroute, want)
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
-	"github.com/weirhq/weir/internal/models/catalog"
 	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
@@ -68,7 +67,7 @@ func (b Back) Forward(r *call.Raw, o call.Order) (call.Wire, error) {
 	if len(text) > from {
 		put(llm.Span{Start: env.ObjectOpen, End: env.ObjectOpen})
 	}
-	edits = append(edits, cuts(r.Body, refused(r.Body, env, o.Target.Model))...) // last: it may begin where one puts in
+	edits = append(edits, cuts(r.Body, refused(r.Body, env, o.Target.FixedSampling()))...) // last: it may begin where one puts in
 	return call.Wire{Path: path, Header: r.Forward, Body: wire.Splice(r.Body, edits), Stream: o.Stream}, nil
 }
 
@@ -107,12 +106,12 @@ func askUsage(body []byte, span llm.Span) wire.Edit {
 }
 
 // refused are the values of members that must not be sent, in no order.
-func refused(body []byte, env *llm.Envelope, m *catalog.Model) []llm.Span {
+func refused(body []byte, env *llm.Envelope, fixedSampling bool) []llm.Span {
 	var out []llm.Span
 	if env.MaxTwin.Present() {
 		out = append(out, env.MaxTwin)
 	}
-	if m == nil || !m.FixedSampling {
+	if !fixedSampling {
 		return out
 	}
 	for _, v := range [...]llm.Span{env.Temperature, env.TopP} {

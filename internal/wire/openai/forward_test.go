@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/models/catalog"
 	"github.com/weirhq/weir/internal/wire/scan"
 )
 
@@ -281,3 +283,61 @@ func TestForwardLeavesUnknownFieldsAlone(t *testing.T) {
 		checkForward(t, body, env)
 	})
 }
+
+// A key that the provider would read twice, and sampling that a model refuses, are cut out with one comma each.
+func TestForwardCutsWhatMustNotBeSent(t *testing.T) {
+	const msg = `"messages":[]`
+	mini := call.Target{
+		WireID: "w", OutputKey: "max_completion_tokens", Model: &catalog.Model{FixedSampling: true},
+	}
+	for _, tc := range []struct {
+		name, in, want string
+		max            int
+		stream         bool
+	}{
+		{"null twin behind", `"max_tokens":9,"max_completion_tokens":null,`, `"max_completion_tokens":9,`, 0, false},
+		{"null twin before", `"max_completion_tokens": null , "max_tokens":9,`, `"max_completion_tokens":9,`, 0, false},
+		{"null twin, cap lowered", `"max_tokens":null,"max_completion_tokens":9,`, `"max_completion_tokens":5,`, 5, false},
+		{"both null", `"max_tokens":null,"max_completion_tokens":null,`, `"max_completion_tokens":5,`, 5, false},
+		{"both null, no cap", `"max_completion_tokens":null,"max_tokens":null,`, `"max_completion_tokens":null,`, 0, false},
+		{
+			"cut where stream is put in", `"max_completion_tokens":null,"max_tokens":9,`,
+			`"stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":9,`, 0, true,
+		},
+		{"sampling", `"temperature":0.2,"top_p":0.9,"seed":1,`, `"seed":1,`, 0, false},
+		{
+			"sampling beside the twin", `"temperature":0, "max_tokens":null, "max_completion_tokens":9,"top_p":0,`,
+			`"max_completion_tokens":9,`, 0, false,
+		},
+		{"the only values taken", `"temperature":1,"top_p":1.0,`, `"temperature":1,"top_p":1.0,`, 0, false},
+		{"null", `"temperature":null,`, `"temperature":null,`, 0, false},
+		{"of a wrong type", `"temperature":"cold","x":1,`, `"x":1,`, 0, false},
+		{"a spelled key", `"temperatur\u0065":0.5,`, ``, 0, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := call.Order{Target: mini, MaxOut: tc.max, Stream: tc.stream}
+			got := forward(t, strings.Replace(`{`+tc.in+`"model":"m",`+msg+`}`, "[]", `[{"role":"user","content":"x"}]`, 1), o)
+			want := strings.Replace(`{`+tc.want+`"model":"w",`+msg+`}`, "[]", `[{"role":"user","content":"x"}]`, 1)
+			if got != want {
+				t.Errorf("at the start\n got %s\nwant %s", got, want)
+			}
+			if tc.stream {
+				return
+			}
+			at := func(members string) string {
+				return `{"messages":[{"role":"user","content":"x"}],"model":"M" ` + strings.TrimSuffix(","+members, ",") + "\n}"
+			}
+			got = strings.Replace(forward(t, at(tc.in), o), `"w"`, `"M"`, 1)
+			if strip(got) != strip(at(tc.want)) || !jsontext.Value(got).IsValid() {
+				t.Errorf("at the end\n got %s\nwant %s", got, at(tc.want))
+			}
+		})
+	}
+	free := forward(t, `{"temperature":0.2,"model":"m","messages":[{"role":"user","content":"x"}]}`, call.Order{})
+	if !strings.Contains(free, `"temperature":0.2`) {
+		t.Errorf("a model that takes it gets %s", free)
+	}
+}
+
+// strip takes white space out of a JSON text whose strings have none.
+func strip(s string) string { return strings.NewReplacer(" ", "", "\n", "").Replace(s) }

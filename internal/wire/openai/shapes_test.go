@@ -72,7 +72,7 @@ func TestDecodeToolChoice(t *testing.T) {
 	} {
 		_, err := Front{}.Decode([]byte(`{"model":"m","messages":[{"role":"user","content":"x"}],` + in + `}`))
 		var e *llm.Error
-		if !errors.As(err, &e) || e.Code != llm.CodeInvalid {
+		if !errors.As(err, &e) || e.Code != llm.CodeUnfit {
 			t.Errorf("%s: %v", in, err)
 		}
 	}
@@ -175,6 +175,33 @@ func TestStreamOfSeveralChoices(t *testing.T) {
 	for i, want := range []string{"aa", "b", "c"} {
 		if got := s.answer.Text(i); got != want || s.answer.Choices[i].Stop != llm.StopEnd || !s.complete {
 			t.Errorf("choice %d says %q, want %q; complete %v", i, got, want, s.complete)
+		}
+	}
+}
+
+// Some servers tell every parallel call under index 0, or repeat a call's id with each piece of it.
+func TestStreamOfParallelCallsUnderOneIndex(t *testing.T) {
+	piece := func(index, id, name, args string) string {
+		return `{"id":"i","model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":` + index + `,"id":"` + id +
+			`","function":{"name":"` + name + `","arguments":"` + args + `"}}]}}]}`
+	}
+	stream := frames(piece("0", "a", "f", `{\"x\"`), piece("0", "", "", `:1}`), piece("0", "b", "g", ``),
+		piece("0", "b", "g", `{}`), piece("0", "a", "f", ` `), piece("1", "c", "h", `[`), piece("1", "", "", `]`),
+		piece("0", "d", "", `!`), `{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`, "[DONE]")
+	for _, full := range []bool{true, false} {
+		var got []string
+		calls := map[int]string{}
+		for _, ev := range readStream(t, stream, wire.StreamOptions{Full: full}).events {
+			switch ev.Kind {
+			case llm.EvToolStart:
+				got = append(got, ev.ID+" "+ev.Name)
+			case llm.EvToolArgs:
+				calls[ev.Tool] += ev.Text
+			}
+		}
+		want := map[int]string{0: `{"x":1} !`, 1: `{}`, 2: `[]`}
+		if d := cmp.Diff([]string{"a f", "b g", "c h"}, got) + cmp.Diff(want, calls); d != "" {
+			t.Errorf("full %t (-want +got):\n%s", full, d)
 		}
 	}
 }

@@ -119,12 +119,12 @@ func (r *reader) Finish() (*llm.Response, bool) {
 
 // stopped reports whether every choice that began has stopped, and one did.
 func (r *reader) stopped() bool {
-	any := false
+	some := false
 	for _, st := range r.w.state {
 		if st.begun && !st.stopped {
 			return false
 		}
-		any = any || st.stopped
+		some = some || st.stopped
 	}
-	return any
+	return some
 }

@@ -215,7 +215,7 @@ func (w *writer) begin(dst []byte, choice int) []byte {
 
 // say writes the chunk of one event of a choice that has begun.
 func (w *writer) say(dst []byte, ev llm.Event) []byte {
-	key := ""
+	var key string
 	switch ev.Kind {
 	case llm.EvText:
 		key = `"content":`

@@ -147,3 +147,19 @@ func TestStreamRoundTrip(t *testing.T) {
 		t.Error(s.complete, s.err, d)
 	}
 }
+
+// Agents run the calls of an answer by its finish reason, which some providers tell as a plain stop.
+func TestAnAnswerThatCallsToolsFinishesForThem(t *testing.T) {
+	for stop, want := range map[llm.StopReason]string{
+		llm.StopEnd: "tool_calls", "": "tool_calls", llm.StopSequence: "tool_calls", llm.StopLength: "length",
+		llm.StopFilter: "content_filter", llm.StopRefusal: "content_filter",
+	} {
+		r := &llm.Response{Choices: []llm.Choice{{Parts: []llm.Part{text("I look"), toolUse("c", "f", "{}")}, Stop: stop}}}
+		whole, err := Front{}.Response(r)
+		streamed := write(llm.Envelope{}, r.Events()...)
+		if says := `"finish_reason":"` + want + `"`; err != nil || !strings.Contains(string(whole), says) ||
+			!strings.Contains(streamed, says) {
+			t.Errorf("%q: %s, %v\nstreamed: %s", stop, whole, err, streamed)
+		}
+	}
+}

@@ -22,24 +22,55 @@ func read(text []byte) error {
 
 func TestStrictGrammar(t *testing.T) {
 	for _, tc := range []struct{ text, wrong string }{
-		{`{}`, ""}, {`[]`, ""}, {` { "a" : [ 1 , 2 ] , "b" : null } `, ""}, {`"x"`, ""}, {`-0.5e+10`, ""}, {"\t\r\n1", ""},
-		{`{"a":{"a":1},"b":{"a":2}}`, ""}, {`"\ud83d\ude00 \u0041 \/ \b\f\n\r\t\"\\"`, ""}, {`"żółw 漢字 😀"`, ""},
-		{``, "the text ends where a value is expected"}, {`   `, "the text ends where a value is expected"},
-		{`{`, "ends inside an object"}, {`[1`, "ends inside an object"}, {`[1,]`, "a value cannot begin with ']'"},
-		{`{"a":1,}`, "want a key in quotes"}, {`{,}`, "want a key in quotes"}, {`{a:1}`, "want a key in quotes"},
-		{`{"a" 1}`, "want ':' after a key"}, {`{"a":1 "b":2}`, "want ',' or '}', got '\"'"},
+		{`{}`, ""},
+		{`[]`, ""},
+		{` { "a" : [ 1 , 2 ] , "b" : null } `, ""},
+		{`"x"`, ""},
+		{`-0.5e+10`, ""},
+		{"\t\r\n1", ""},
+		{`{"a":{"a":1},"b":{"a":2}}`, ""},
+		{`"\ud83d\ude00 \u0041 \/ \b\f\n\r\t\"\\"`, ""},
+		{`"żółw 漢字 😀"`, ""},
+		{``, "the text ends where a value is expected"},
+		{`   `, "the text ends where a value is expected"},
+		{`{`, "ends inside an object"},
+		{`[1`, "ends inside an object"},
+		{`[1,]`, "a value cannot begin with ']'"},
+		{`{"a":1,}`, "want a key in quotes"},
+		{`{,}`, "want a key in quotes"},
+		{`{a:1}`, "want a key in quotes"},
+		{`{"a" 1}`, "want ':' after a key"},
+		{`{"a":1 "b":2}`, "want ',' or '}', got '\"'"},
 		{`[1 2]`, "want ',' or ']', got '2'"},
-		{`[1}`, "want ',' or ']', got '}'"}, {`{} {}`, "text after the end of the value"}, {`1x`, "text after the end"},
-		{`01`, "malformed"}, {`-`, "malformed"}, {`1.`, "malformed"}, {`1e`, "malformed"}, {`+1`, "cannot begin with '+'"},
-		{`.5`, "cannot begin with '.'"}, {`nul`, "want null"}, {`truth`, "want true"}, {`falsy`, "want false"},
+		{`[1}`, "want ',' or ']', got '}'"},
+		{`{} {}`, "text after the end of the value"},
+		{`1x`, "text after the end"},
+		{`01`, "malformed"},
+		{`-`, "malformed"},
+		{`1.`, "malformed"},
+		{`1e`, "malformed"},
+		{`+1`, "cannot begin with '+'"},
+		{`.5`, "cannot begin with '.'"},
+		{`nul`, "want null"},
+		{`truth`, "want true"},
+		{`falsy`, "want false"},
 		{`NaN`, "cannot begin with 'N'"},
-		{`"abc`, "ends inside a string"}, {"\"a\nb\"", "control character"}, {`"\x"`, "escape"}, {`"\u12g4"`, "escape"},
-		{`"\ud800"`, "escape"}, {`"\udc00\ud800"`, "escape"}, {`"\ud800\u0041"`, "escape"}, {`"\`, "escape"},
+		{`"abc`, "ends inside a string"},
+		{"\"a\nb\"", "control character"},
+		{`"\x"`, "escape"},
+		{`"\u12g4"`, "escape"},
+		{`"\ud800"`, "escape"},
+		{`"\udc00\ud800"`, "escape"},
+		{`"\ud800\u0041"`, "escape"},
+		{`"\`, "escape"},
 		{`"\u12`, "escape"},
-		{"\"a\xffb\"", "not valid UTF-8"}, {"\"long enough for words \xc3\x28\"", "not valid UTF-8"},
+		{"\"a\xffb\"", "not valid UTF-8"},
+		{"\"long enough for words \xc3\x28\"", "not valid UTF-8"},
 		{"\xef\xbb\xbf{}", "byte 0xef"},
-		{`{"a":1,"a":2}`, `the key "a" appears twice`}, {`{"a":1,"\u0061":2}`, `the key "a" appears twice`},
-		{`{"x":{"schema":{"Type":1,"type":2}}}`, ""}, {`[{"k":[{"z":1,"z":1}]}]`, "[0].k[0].z: "},
+		{`{"a":1,"a":2}`, `the key "a" appears twice`},
+		{`{"a":1,"\u0061":2}`, `the key "a" appears twice`},
+		{`{"x":{"schema":{"Type":1,"type":2}}}`, ""},
+		{`[{"k":[{"z":1,"z":1}]}]`, "[0].k[0].z: "},
 		{`{"\u0061":1,"\u0062":2,"b":3}`, `the key "b" appears twice`},
 	} {
 		err := read([]byte(tc.text))
@@ -143,10 +174,17 @@ func TestCaseVariantsOfProtocolKeys(t *testing.T) {
 		text string
 		ok   bool
 	}{
-		{`{"model":"x"}`, true}, {`{"Model":"x"}`, false}, {`{"model":"x","MODEL":"y"}`, false},
-		{`{"mod\u0065l":"x"}`, true}, {`{"mod\u0045l":"x"}`, false}, {`{"MAX_tokens":1}`, false},
-		{"{\"me\u017f\u017fages\":1}", false}, {"{\"\u212a\":1}", false}, {`{"modem":1,"max_tokenz":1}`, true},
-		{`{"metadata":{"Model":1}}`, true}, {`{"s\u007fi":1,"s\u007f2":2}`, true},
+		{`{"model":"x"}`, true},
+		{`{"Model":"x"}`, false},
+		{`{"model":"x","MODEL":"y"}`, false},
+		{`{"mod\u0065l":"x"}`, true},
+		{`{"mod\u0045l":"x"}`, false},
+		{`{"MAX_tokens":1}`, false},
+		{"{\"me\u017f\u017fages\":1}", false},
+		{"{\"\u212a\":1}", false},
+		{`{"modem":1,"max_tokenz":1}`, true},
+		{`{"metadata":{"Model":1}}`, true},
+		{`{"s\u007fi":1,"s\u007f2":2}`, true},
 	} {
 		c := Open([]byte(tc.text))
 		c.Object(keys)
@@ -250,7 +288,9 @@ func TestDataURL(t *testing.T) {
 	}{
 		{"data:image/png;base64,AAAA", "image/png", 22, true},
 		{"DATA:image/svg+xml;charset=utf-8;base64,AA", "image/svg+xml", 40, true},
-		{"data:;base64,AA", "", 13, true}, {"data:text/plain,hello", "", 0, false}, {"https://x/y.png", "", 0, false},
+		{"data:;base64,AA", "", 13, true},
+		{"data:text/plain,hello", "", 0, false},
+		{"https://x/y.png", "", 0, false},
 		{"", "", 0, false},
 	} {
 		mime, at, ok := DataURL([]byte(tc.raw))
@@ -261,8 +301,10 @@ func TestDataURL(t *testing.T) {
 }
 
 func FuzzScan(f *testing.F) {
-	for _, s := range []string{`{"a":[1,2.5e3,null,true,"\ud83d\ude00"],"b":{}}`, `{"a":1,"\u0061":2}`, `[[[[]]]]`,
-		"\"\xff\"", `"\ud800"`, ` 1 `, `{"k":"` + strings.Repeat("é", 40) + `"}`} {
+	for _, s := range []string{
+		`{"a":[1,2.5e3,null,true,"\ud83d\ude00"],"b":{}}`, `{"a":1,"\u0061":2}`, `[[[[]]]]`,
+		"\"\xff\"", `"\ud800"`, ` 1 `, `{"k":"` + strings.Repeat("é", 40) + `"}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -49,8 +49,10 @@ func TestFramesAreCutAtBlankLines(t *testing.T) {
 		{"several lines", "event: x\ndata: a\ndata: b\n\n", []string{"event: x\ndata: a\ndata: b\n\n"}},
 		{"comment", ": hi\n\ndata: a\n\n", []string{": hi\n\n", "data: a\n\n"}},
 		{"bare blank lines", "\n\ndata: a\n\n\n", []string{"\n", "\n", "data: a\n\n", "\n"}},
-		{"bare blank CRLF lines", "data: a\r\n\r\n\r\ndata: b\r\n\r\n",
-			[]string{"data: a\r\n\r\n", "\r\n", "data: b\r\n\r\n"}},
+		{
+			"bare blank CRLF lines", "data: a\r\n\r\n\r\ndata: b\r\n\r\n",
+			[]string{"data: a\r\n\r\n", "\r\n", "data: b\r\n\r\n"},
+		},
 		{"cut after a line", "data: a\n\ndata: b\n", []string{"data: a\n\n", "!data: b\n"}},
 		{"cut inside a line", "data: a\n\ndata: b", []string{"data: a\n\n", "!data: b"}},
 		{"cut after CR", "data: a\r", []string{"!data: a\r"}},
