@@ -149,7 +149,7 @@ func (g *Gateway) durable(ctx context.Context, d *dispatch, err error) error {
 // refuse books a call that ended before its first attempt for a reason of governance.
 func (g *Gateway) refuse(d *dispatch, f call.Facts, err error) {
 	e := llm.AsError(err)
-	if slices.Contains([]llm.Code{llm.CodePolicy, llm.CodeUnfit, llm.CodeUnauthorized}, e.Code) {
+	if slices.Contains([]llm.Code{llm.CodePolicy, llm.CodeUnfit, llm.CodeWindow, llm.CodeUnauthorized}, e.Code) {
 		a := call.Attempt{Facts: f, N: 1, Rule: e.Param, Order: call.Order{Purpose: call.Answer}}
 		e = llm.AsError(d.refused(a, e))
 	}

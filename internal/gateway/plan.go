@@ -81,12 +81,15 @@ func (g *Gateway) unfit(t call.Target, brief, last bool, env llm.Envelope) strin
 	prompt := g.tokens.expected(t.Model.ID, env.BodyBytes-env.MediaBytes, env.MediaBytes)
 	switch {
 	case t.Model.Window > 0 && prompt+env.MaxOutput > t.Model.Window:
-		return "the request is larger than the model's window"
+		return overWindow
 	case !last && t.Model.EffectiveWindow > 0 && prompt > t.Model.EffectiveWindow:
 		return "the request is larger than the window up to which the model is trusted"
 	}
 	return ""
 }
+
+// overWindow is the reason that agents answer to by shortening their context.
+const overWindow = "the request is larger than the model's window"
 
 func nothingLeft(route string, denied error, skips []cascade.Skip) error {
 	if denied != nil {
@@ -98,8 +101,12 @@ func nothingLeft(route string, denied error, skips []cascade.Skip) error {
 			why = append(why, line)
 		}
 	}
+	code := llm.CodeUnfit
+	if !slices.ContainsFunc(skips, func(s cascade.Skip) bool { return s.Why != overWindow }) {
+		code = llm.CodeWindow
+	}
 	return &llm.Error{
-		Code: llm.CodeUnfit, Message: "no model of route " + route + " fits this request (" + strings.Join(why, "; ") + ")",
+		Code: code, Message: "no model of route " + route + " fits this request (" + strings.Join(why, "; ") + ")",
 		Hint: "add a deployment with the capability or window to one of the route's layers",
 	}
 }

@@ -40,6 +40,10 @@ func TestRefusals(t *testing.T) {
 		{"oversize header", `{"model":"mini",` + ok + `}`, []string{"X-Filler", strings.Repeat("x", 70<<10)}, 431, "header"},
 		{"unknown content-encoding", `{"model":"mini",` + ok + `}`, []string{"Content-Encoding", "br"}, 400, "gzip"},
 		{"not gzip", `{"model":"mini",` + ok + `}`, []string{"Content-Encoding", "gzip"}, 400, "gzip"},
+		{
+			"larger than the window", `{"model":"blind","max_tokens":9,"messages":[{"role":"user","content":"` +
+				strings.Repeat("word ", 20_000) + `"}]}`, nil, 400, "larger than the model's window",
+		},
 		{"image to a model without eyes", `{"model":"blind","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/y.png"}}]}]}`, nil, 422, "vision"},
 	} {
 		for _, dialect := range []string{"chat", "messages"} {
