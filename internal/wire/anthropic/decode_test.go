@@ -102,10 +102,10 @@ func TestDecodeParts(t *testing.T) {
 
 func TestDecodeToolChoice(t *testing.T) {
 	for in, want := range map[string]llm.ToolChoice{
-		`{"type":"auto"}`:                                  {Mode: "auto"},
-		`{"type":"any"}`:                                   {Mode: "required"},
-		`{"type":"none"}`:                                  {Mode: "none"},
-		`{"type":"tool","name":"find"}`:                    {Mode: "tool", Name: "find"},
+		`{"type":"auto"}`:               {Mode: "auto"},
+		`{"type":"any"}`:                {Mode: "required"},
+		`{"type":"none"}`:               {Mode: "none"},
+		`{"type":"tool","name":"find"}`: {Mode: "tool", Name: "find"},
 		`{"type":"auto","disable_parallel_tool_use":true}`: {Mode: "auto", NoParallel: true},
 	} {
 		q, err := Front{}.Decode([]byte(`{"model":"m","max_tokens":1,"messages":[],"tool_choice":` + in + `}`))
