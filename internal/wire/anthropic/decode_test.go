@@ -106,6 +106,7 @@ func TestDecodeToolChoice(t *testing.T) {
 		`{"type":"any"}`:                {Mode: "required"},
 		`{"type":"none"}`:               {Mode: "none"},
 		`{"type":"tool","name":"find"}`: {Mode: "tool", Name: "find"},
+
 		`{"type":"auto","disable_parallel_tool_use":true}`: {Mode: "auto", NoParallel: true},
 	} {
 		q, err := Front{}.Decode([]byte(`{"model":"m","max_tokens":1,"messages":[],"tool_choice":` + in + `}`))
