@@ -22,6 +22,7 @@ func TestBadConfigsAreRefusedAndChangeNothing(t *testing.T) {
 	} {
 		inBubble(t, newVault(), one(1000, Day), func(t *testing.T, b *Book) {
 			hold(t, b, 10)
+			synctest.Wait() // the ceiling that the hold asked for
 			before := state(b)
 			err := b.Reconfigure(Config{Nodes: tt.nodes, NodeOf: all})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
