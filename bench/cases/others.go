@@ -144,7 +144,7 @@ func fuzz(s *Settings) ([]Bar, error) {
 	if err := exists(s, "internal/wire/scan"); err != nil {
 		return nil, err
 	}
-	const each = "30s"
+	const each = "10s"
 	r, err := run(s, []string{"FUZZTIME=" + each}, "./.ci/fuzz")
 	if err != nil {
 		return nil, err
