@@ -56,7 +56,7 @@ func FuzzResponse(f *testing.F) {
 		if tools != 0 || stops != len(r.Choices) {
 			t.Fatalf("Peek and Response count calls or stops differently: %d, %d of %d", tools, stops, len(r.Choices))
 		}
-		if _, err := (Back{}).Encode(&q, order("gemini-3-pro")); err != nil && llm.AsError(err).Code != llm.CodeInvalid {
+		if _, err := (Back{}).Encode(&q, order("gemini-3-pro")); err != nil && llm.AsError(err).Code != llm.CodeUnfit {
 			t.Fatal(err)
 		}
 	})
