@@ -197,16 +197,16 @@ func FuzzFramer(f *testing.F) {
 		if d := cmp.Diff(whole, split); d != "" {
 			t.Fatalf("the split of reads shows: %s", d)
 		}
-		joined := strings.Builder{}
-		for i, s := range whole {
-			if i == len(whole)-1 {
-				s = strings.TrimPrefix(s, "!")
-			}
-			joined.WriteString(s)
+		for _, s := range whole {
 			Fields([]byte(s))
 		}
-		if j := joined.String(); j != string(text) && "!"+j != string(text) {
-			t.Fatalf("bytes changed: %q became %q", text, j)
+		// A last frame that was cut is told by a leading "!", which a frame may also begin with by itself.
+		plain, last := strings.Join(whole, ""), len(whole)-1
+		if plain == string(text) || last < 0 && len(text) == 0 {
+			return
+		}
+		if last < 0 || strings.Join(whole[:last], "")+strings.TrimPrefix(whole[last], "!") != string(text) {
+			t.Fatalf("bytes changed: %q became %q", text, whole)
 		}
 	})
 }
