@@ -135,8 +135,6 @@ type Order struct {
 // Open returns an *llm.Error when no answer will come; the attempt's ledger row is written all the same. One Dispatcher
 // serves one call; its attempts are made one after the other.
 type Dispatcher interface {
-	// Allowed keeps the targets that policy permits for these facts, in order.
-	Allowed(Facts, Purpose, []Target) []Target
 	Open(context.Context, Facts, Order) (Exchange, error)
 	// Deliver books that the caller gets a closed attempt's answer after all, and why.
 	Deliver(a Attempt, why string)

@@ -38,17 +38,6 @@ type dispatch struct {
 
 var _ call.Dispatcher = (*dispatch)(nil)
 
-// Allowed keeps the targets that policy permits.
-func (d *dispatch) Allowed(f call.Facts, why call.Purpose, targets []call.Target) []call.Target {
-	var kept []call.Target
-	for _, t := range targets {
-		if _, err := d.snap.Policy.Permit(f, call.Order{Purpose: why, Target: t}); err == nil {
-			kept = append(kept, t)
-		}
-	}
-	return kept
-}
-
 // Open makes one attempt, up to the head of the provider's answer.
 func (d *dispatch) Open(ctx context.Context, f call.Facts, o call.Order) (call.Exchange, error) {
 	d.n++

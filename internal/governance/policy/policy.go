@@ -89,39 +89,6 @@ func (r *Row) bars(o *call.Target) string {
 	return ""
 }
 
-// Allowed keeps the targets that the call's class may reach, in order.
-func (t *Table) Allowed(f call.Facts, targets []call.Target) []call.Target {
-	var kept []call.Target
-	c, known := t.classes[f.Class.Name()]
-	for i := range targets {
-		if known && t.rows[c.Rank()].bars(&targets[i]) == "" {
-			kept = append(kept, targets[i])
-		}
-	}
-	return kept
-}
-
-// Reason is the table's word on one target.
-type Reason struct {
-	Deployment string
-	Allowed    bool
-	Rule       string // that allowed or barred it
-}
-
-// Explain says for each target whether a class may reach it and by which rule.
-func (t *Table) Explain(class call.Class, targets []call.Target) []Reason {
-	out := make([]Reason, 0, len(targets))
-	for _, target := range targets {
-		permit, err := t.Permit(call.Facts{Class: class}, call.Order{Target: target})
-		r := Reason{Deployment: target.Deployment, Allowed: err == nil, Rule: permit.Rule}
-		if err != nil {
-			r.Rule = llm.AsError(err).Param
-		}
-		out = append(out, r)
-	}
-	return out
-}
-
 func quote(name string) string {
 	if name == "" {
 		return `""`

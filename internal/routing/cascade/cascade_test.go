@@ -39,8 +39,6 @@ type reply struct {
 	stop llm.StopReason
 }
 
-func (s *scripted) Allowed(_ call.Facts, _ call.Purpose, ts []call.Target) []call.Target { return ts }
-
 func (s *scripted) Open(_ context.Context, _ call.Facts, o call.Order) (call.Exchange, error) {
 	n := len(s.seen)
 	s.seen = append(s.seen, string(o.Purpose)+" "+o.Target.Deployment)
@@ -99,7 +97,7 @@ type caller struct {
 
 func (c *caller) Answer(o call.Order) error { c.from = o.Target.Deployment; return nil }
 
-func (c *caller) Frame(_ call.Order, d llm.Delta) error {
+func (c *caller) Frame(d llm.Delta) error {
 	if c.gone {
 		return context.Canceled
 	}
