@@ -43,8 +43,8 @@ func (s *sink) Answer(o call.Order) error {
 }
 
 // Frame takes one frame of the answer.
-func (s *sink) Frame(o call.Order, d llm.Delta) error {
-	out, err := s.encode(o, d)
+func (s *sink) Frame(d llm.Delta) error {
+	out, err := s.encode(d)
 	if err != nil {
 		return err
 	}
@@ -66,8 +66,8 @@ func (s *sink) Frame(o call.Order, d llm.Delta) error {
 }
 
 // encode is a frame in the caller's dialect: the provider's own bytes where the dialects are one.
-func (s *sink) encode(o call.Order, d llm.Delta) ([]byte, error) {
-	same := o.Target.Dialect == s.facts.Dialect && s.writer == nil
+func (s *sink) encode(d llm.Delta) ([]byte, error) {
+	same := s.order.Target.Dialect == s.facts.Dialect && s.writer == nil
 	switch {
 	case same && len(d.Raw) > 0:
 		return d.Raw, nil

@@ -86,7 +86,7 @@ func (r *run) live(ex call.Exchange, o call.Order) (bool, error) {
 			started, err = true, r.sink.Answer(o)
 		}
 		if err == nil {
-			err = r.sink.Frame(o, d)
+			err = r.sink.Frame(d)
 		}
 		if errors.Is(err, io.EOF) {
 			ex.Judge(call.Verdict{Result: call.Accepted, Final: true})
@@ -165,10 +165,10 @@ func (r *run) deliver(h *held) error {
 		return err
 	}
 	if h.repaired {
-		return r.sink.Frame(h.order, llm.Delta{Final: h.answer, Terminal: true})
+		return r.sink.Frame(llm.Delta{Final: h.answer, Terminal: true})
 	}
 	for _, d := range h.deltas {
-		if err := r.sink.Frame(h.order, d); err != nil {
+		if err := r.sink.Frame(d); err != nil {
 			return err
 		}
 	}

@@ -53,7 +53,7 @@ type Sink interface {
 	Answer(call.Order) error
 	// Frame comes for every frame. Raw holds the provider's own bytes, or nothing when the answer was repaired: then
 	// Events (streams) or Final tell it.
-	Frame(call.Order, llm.Delta) error
+	Frame(llm.Delta) error
 	// Committed reports whether bytes have reached the caller.
 	Committed() bool
 }
