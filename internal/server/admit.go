@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/llm"
 )
 
@@ -76,7 +77,7 @@ func giveBuffer(b []byte) {
 // admit reads a request's body within the limits of one body and of all bodies in flight. release must be called when
 // the body is no longer used.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
-	limits := s.limits()
+	limits := s.config.Load().Limits
 	if r.ContentLength > limits.BodyBytes {
 		return nil, nil, tooLarge(limits.BodyBytes)
 	}
@@ -111,7 +112,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (body []byte, rel
 // buffer is a body under way, counted against the bytes in flight.
 type buffer struct {
 	s      *Server
-	limits Limits
+	limits config.Limits
 	data   []byte
 	held   int64
 }

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/llm"
 )
 
@@ -18,7 +19,7 @@ type patient struct{ http.ResponseWriter }
 func (patient) SetReadDeadline(time.Time) error { return nil }
 
 // filled reads a chunked body of some size within limits.
-func filled(s *Server, l Limits, size int64) (*buffer, []byte, error) {
+func filled(s *Server, l config.Limits, size int64) (*buffer, []byte, error) {
 	text := bytes.Repeat([]byte("0123456789abcdef"), int(size/16)+1)[:size]
 	b := &buffer{s: s, limits: l}
 	err := b.grow(int64(bodies[0].size))
@@ -45,7 +46,7 @@ func TestTheBytesOfAGrowingBodyAreAllCounted(t *testing.T) {
 		{"one byte more than the largest", most + 1, 2 * most, llm.CodeTooLarge},
 	} {
 		var s Server
-		b, text, err := filled(&s, Limits{BodyBytes: most, InflightBytes: tt.total}, tt.size)
+		b, text, err := filled(&s, config.Limits{BodyBytes: most, InflightBytes: tt.total}, tt.size)
 		var e *llm.Error
 		if errors.As(err, &e); err != nil && (e == nil || e.Code != tt.want) || err == nil && tt.want != "" {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
@@ -67,7 +68,7 @@ func BenchmarkGrow(b *testing.B) {
 	var s Server
 	b.ReportAllocs()
 	for b.Loop() {
-		body, _, err := filled(&s, Limits{BodyBytes: 64 << 20, InflightBytes: 256 << 20}, 1<<20)
+		body, _, err := filled(&s, config.Limits{BodyBytes: 64 << 20, InflightBytes: 256 << 20}, 1<<20)
 		if err != nil {
 			b.Fatal(err)
 		}

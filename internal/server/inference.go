@@ -61,7 +61,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, dialect llm.Dial
 			in.Forward = append(in.Forward, call.Field{Name: name, Value: v})
 		}
 	}
-	out := &answerWriter{w: w, stall: s.limits().Stall, h2: r.ProtoMajor >= 2}
+	out := &answerWriter{w: w, stall: writeStall, h2: r.ProtoMajor >= 2}
 	return s.gateway.Handle(r.Context(), in, out)
 }
 

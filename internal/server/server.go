@@ -61,15 +61,9 @@ type Sender interface {
 	Send(context.Context, call.Target, call.Wire) (*call.Reply, error)
 }
 
-// Limits of what the process takes on at once.
-type Limits struct {
-	BodyBytes, InflightBytes int64
-	Stall                    time.Duration // the most that one write to a client may take
-}
-
 const (
 	retryOverload  = time.Second
-	writeStall     = 30 * time.Second
+	writeStall     = 30 * time.Second // the most that one write to a client may take
 	maxHeaderBytes = 64 << 10
 	defaultUseCase = "default" // what the first key's calls belong to, where the registry has it
 	// keysEvery is how often keys that another process changed are read: a revoked one stops within a second.
@@ -232,12 +226,6 @@ func (s *Server) API() string { return s.api.Addr().String() }
 
 // Admin is the address of health, metrics and the control API.
 func (s *Server) Admin() string { return s.admin.Addr().String() }
-
-// limits are those of the configuration in force.
-func (s *Server) limits() Limits {
-	l := s.config.Load().Limits
-	return Limits{BodyBytes: l.BodyBytes, InflightBytes: l.InflightBytes, Stall: writeStall}
-}
 
 // holder makes the budget's holds fit the gateway's interface.
 type holder struct{ book *budget.Book }
