@@ -314,7 +314,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		for _, secret := range []string{"AIzaRealisticValue0001", "from-a-file-1234"} {
+		for _, secret := range []string{geminiKey, "from-a-file-1234"} {
 			if strings.Contains(err.Error(), secret) && !strings.Contains(string(data), secret) {
 				t.Error("the error shows a secret")
 			}

@@ -59,7 +59,7 @@ func TestTheFullFile(t *testing.T) {
 	}
 	google := c.Providers["google"]
 	if google.Dialect != llm.Gemini || google.AuthHeader != "x-goog-api-key" || google.Hosting != call.API ||
-		google.Key.Reveal() != "AIzaRealisticValue0001" ||
+		google.Key.Reveal() != geminiKey ||
 		google.Timeout != (Timeouts{2 * time.Second, 20 * time.Second, 10 * time.Second}) {
 		t.Errorf("google %+v", google)
 	}
