@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,17 +36,21 @@ func parsed(t testing.TB, path, data string) *Config {
 	return c
 }
 
-// small is testdata/small.yaml with one replacement.
-func small(t testing.TB, old, now string) (*Config, error) {
+// small is testdata/small.yaml with replacements: an old text, what stands there now, the next old text and so on.
+func small(t testing.TB, oldNow ...string) (*Config, error) {
 	t.Helper()
 	data, err := os.ReadFile("testdata/small.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(data), old) {
-		t.Fatalf("small.yaml has no %q", old)
+	text := string(data)
+	for pair := range slices.Chunk(oldNow, 2) {
+		if !strings.Contains(text, pair[0]) {
+			t.Fatalf("small.yaml has no %q", pair[0])
+		}
+		text = strings.Replace(text, pair[0], pair[1], 1)
 	}
-	return Parse("testdata/small.yaml", []byte(strings.Replace(string(data), old, now, 1)), environment, september)
+	return Parse("testdata/small.yaml", []byte(text), environment, september)
 }
 
 func TestTheFullFile(t *testing.T) {
@@ -218,6 +223,44 @@ func TestWarnings(t *testing.T) {
 	c, err := small(t, "version: 1", "version: 1\nuse_cases: {a: {owner: x, review: 2026-09-01}}")
 	if err != nil || len(c.Warnings) > 0 {
 		t.Errorf("a review today: %v %v", err, c.Warnings)
+	}
+}
+
+// $12 per 1M tokens of 65,536 are $0.786432, and $0.40 per 1M of 65,535 are $0.026214.
+func TestALayerThatHoldsMoreThanABudgetIsWarnedOf(t *testing.T) {
+	const budgets = "version: 1\nuse_cases: {a: {owner: x}, b: {owner: x}}\n" +
+		"budgets: [{node: use-case/b, limit: 100/day}, {node: use-case/a, limit: %s/day}]"
+	tests := []struct {
+		limit, layer string
+		want         []string // what each warning holds
+	}{
+		{"0.79", "use: [pro]", nil},
+		{"0.78", "use: [pro]", []string{
+			"layer top: a call that sends no max_tokens holds $0.786432 for up to 65536 tokens from pro, " +
+				"more than all of budget use-case/a ($0.78)",
+		}},
+		{"0.03", "use: [pro], max_output: 2000", nil},
+		{"0.02", "use: [pro], max_output: 2000", []string{
+			"layer edge: a call that sends no max_tokens holds $0.026214 for up to 65535 tokens from flash",
+			"layer top: a call that sends no max_tokens holds $0.024 for up to 2000 tokens from pro",
+		}},
+		{"0.03", "use: [pro], max_output: 2000}\n    mode: observe #", []string{"holds $0.786432 for up to 65536 tokens"}},
+	}
+	for _, tt := range tests {
+		c, err := small(t, "version: 1", fmt.Sprintf(budgets, tt.limit), "use: [pro]", tt.layer)
+		if err != nil {
+			t.Errorf("%s, %s: %v", tt.limit, tt.layer, err)
+			continue
+		}
+		if len(c.Warnings) != len(tt.want) {
+			t.Errorf("%s, %s: warnings %q", tt.limit, tt.layer, c.Warnings)
+			continue
+		}
+		for i, want := range tt.want {
+			if !strings.Contains(c.Warnings[i], want) {
+				t.Errorf("%s, %s: warning %q, want %q", tt.limit, tt.layer, c.Warnings[i], want)
+			}
+		}
 	}
 }
 

@@ -79,6 +79,7 @@ func (r *resolver) resolve() {
 	r.useCases()
 	r.routes()
 	r.reach()
+	r.holds()
 }
 
 // path resolves a path that stands in the file.

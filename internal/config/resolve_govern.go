@@ -1,11 +1,13 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/finops/money"
 	"github.com/weirhq/weir/internal/models/catalog"
 )
 
@@ -120,6 +122,42 @@ func (r *resolver) reach() {
 			r.p.warn("data class %s reaches no deployment: its calls will be refused", row.Class)
 		}
 	}
+}
+
+// holds warns of layers where the answer of one call without a cap of its own holds more than a whole budget: such calls
+// are refused, however small their answer.
+func (r *resolver) holds() {
+	if len(r.c.Budgets) == 0 {
+		return
+	}
+	least := slices.MinFunc(r.c.Budgets, func(a, b Budget) int { return cmp.Compare(a.Limit, b.Limit) })
+	for _, route := range r.c.Routes {
+		for _, l := range route.Layers {
+			for _, name := range l.Use {
+				hold, tokens := r.answer(route, l, r.c.Deployments[name])
+				if hold <= least.Limit {
+					continue
+				}
+				r.p.warn("route %s, layer %s: a call that sends no max_tokens holds %s for up to %d tokens from %s, more than all "+
+					"of budget %s (%s): set a max_output that fits, or raise the limit",
+					route.Name, l.Name, hold, tokens, name, least.Node, least.Limit)
+			}
+		}
+	}
+}
+
+// answer is the most that a layer's answer costs when the caller caps nothing, and its tokens.
+func (r *resolver) answer(route Route, l Layer, d Deployment) (money.Nano, int) {
+	if d.Model == nil {
+		return 0, 0
+	}
+	tokens := d.Model.MaxOutput
+	if route.Mode == Enforce && l.MaxOutput > 0 {
+		tokens = l.MaxOutput
+	}
+	row, _ := r.c.Models.Price(r.c.Prices, d.Model.ID, r.now, 0) // unpriced is an error by itself
+	rate, _ := row.Rate(money.Output)
+	return money.Mul(int64(tokens), rate), tokens
 }
 
 func (r *resolver) admits(row DataRow, d Deployment) bool {
