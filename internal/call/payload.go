@@ -1,10 +1,12 @@
 package call
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -19,6 +21,8 @@ type Raw struct {
 	Body     []byte
 	Envelope llm.Envelope
 	Forward  []Field // caller's headers that go upstream unchanged on the same dialect (anthropic-beta, ...)
+	// Scan reads a body that was cut anew; Without needs it.
+	Scan func([]byte) (llm.Envelope, error)
 
 	noted   bool
 	decode  func([]byte) (*llm.Request, error)
@@ -43,22 +47,72 @@ func (r *Raw) Request() (*llm.Request, error) {
 }
 
 // Noted returns the request with a note appended to the last user turn's text, spliced into the caller's bytes; without
-// such a text it returns r itself. The spans of the copy fit its bytes. Bytes of the note that are no UTF-8 become the
-// replacement character.
+// such a text it returns r itself. Where a tool loop is open the note stands behind its results, so that nothing before
+// them changes: providers keep what they have read of it. The spans of the copy fit its bytes. Bytes of the note that are
+// no UTF-8 become the replacement character.
 func (r *Raw) Noted(note string) *Raw {
-	at := r.Envelope.LastUser.End
-	if !r.Envelope.LastUser.Present() {
+	at, tail := r.Envelope.LastUser.End, r.Envelope.Talk.Tail
+	if !r.Envelope.LastUser.Present() && tail.At == 0 {
 		return r
 	}
 	quoted, _ := jsontext.AppendQuote(nil, note) // its one error tells of bad UTF-8, which it has replaced
 	insert := quoted[1 : len(quoted)-1]
+	if tail.At > 0 {
+		at, insert = tail.At, slices.Concat([]byte(tail.Before), quoted, []byte(tail.After))
+	}
 	body := make([]byte, 0, len(r.Body)+len(insert))
 	body = append(append(append(body, r.Body[:at]...), insert...), r.Body[at:]...)
 	return &Raw{Body: body, Envelope: r.Envelope.Shifted(at, len(insert)), Forward: r.Forward, noted: true, decode: r.decode}
 }
 
-// HasNote reports whether the request holds more than the caller sent.
+// HasNote reports whether the request differs from what the caller sent: it has a note, or pieces were cut out.
 func (r *Raw) HasNote() bool { return r.noted }
+
+// Without returns the request without those of its signed pieces that are foreign to the model that it goes to, and how
+// many they were. Where they stood in an open tool loop the model is asked not to think: it would demand them.
+func (r *Raw) Without(foreign func(llm.Signed) bool) (*Raw, int, error) {
+	t := &r.Envelope.Talk
+	body := make([]byte, 0, len(r.Body))
+	from, cut, silence := 0, 0, false
+	for _, s := range t.Signed {
+		if !foreign(s) {
+			continue
+		}
+		cut++
+		silence = silence || s.Turn > t.Asked
+		body = append(body, r.Body[from:s.Start]...)
+		if from = pastSpace(r.Body, s.End); from < len(r.Body) && r.Body[from] == ',' {
+			from++
+			continue
+		}
+		body = bytes.TrimRight(body, " \t\r\n") // the last of its list: the comma before it goes with it
+		body = bytes.TrimSuffix(body, []byte{','})
+	}
+	if cut == 0 {
+		return r, 0, nil
+	}
+	body = append(body, r.Body[from:]...)
+	env, err := r.Scan(body)
+	if err != nil {
+		return nil, cut, err
+	}
+	if at := env.Talk.Thinking; silence && at.Present() {
+		body = slices.Concat(body[:at.Start], []byte(env.Talk.Silent), body[at.End:])
+		if env, err = r.Scan(body); err != nil {
+			return nil, cut, err
+		}
+	}
+	env.BodyBytes = len(body)
+	return &Raw{Body: body, Envelope: env, Forward: r.Forward, Scan: r.Scan, noted: true, decode: r.decode}, cut, nil
+}
+
+// pastSpace is the first place from on that is no white space.
+func pastSpace(b []byte, from int) int {
+	for from < len(b) && bytes.IndexByte([]byte(" \t\r\n"), b[from]) >= 0 {
+		from++
+	}
+	return from
+}
 
 func (*Raw) payload() {}
 

@@ -43,10 +43,11 @@ type Envelope struct {
 	MaxTwin       Span   // JSON value of a second member that names the output cap: null, since two caps are refused
 	Temperature   Span   // its JSON value; absent when null
 	TopP          Span   // its JSON value; absent when null
+	Talk          Talk   // state of the conversation
 }
 
 // Shifted returns the envelope of a body into which n bytes were inserted at an offset. Spans that end at the offset or
-// hold it grow, those behind it move with their text.
+// hold it grow, those behind it move with their text. Of the talk nothing is kept: what depends on it is decided before.
 func (e Envelope) Shifted(at, n int) Envelope {
 	for _, s := range []*Span{
 		&e.ModelSpan, &e.MaxSpan, &e.StreamOptions, &e.StreamSpan, &e.LastUser, &e.MaxTwin, &e.Temperature, &e.TopP,
@@ -60,6 +61,7 @@ func (e Envelope) Shifted(at, n int) Envelope {
 		texts[i] = t
 	}
 	e.Texts = texts
+	e.Talk = Talk{}
 	e.BodyBytes += n
 	return e
 }

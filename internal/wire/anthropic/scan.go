@@ -31,6 +31,7 @@ type scanner struct {
 	body                []byte
 	env                 llm.Envelope
 	model, messages, at bool // which required members were there
+	talk                talk
 }
 
 // Scan reads a request in one pass without decoding it. Texts holds every string that a model may read: system, text,
@@ -78,7 +79,10 @@ func (s *scanner) member(key string) {
 	case "messages":
 		s.messages = true
 		for s.Array(); s.More(); {
+			s.Kind() // to the message
+			start := s.Pos()
 			s.turn()
+			s.spoke(llm.Span{Start: start, End: s.Pos()})
 		}
 		if s.env.Turns == 0 {
 			s.Fail("must hold at least one message")
@@ -89,7 +93,11 @@ func (s *scanner) member(key string) {
 		s.env.Stream = !s.Null() && s.Bool()
 		s.env.StreamSpan = llm.Span{Start: start, End: s.Pos()}
 	case "system":
+		first := len(s.env.Texts)
 		s.content("")
+		s.instructions(s.env.Texts[first:])
+	case "thinking":
+		s.env.Talk.Thinking, s.env.Talk.Silent = s.Skip(), silent
 	case "tools":
 		s.tools()
 	case "metadata":
@@ -207,6 +215,7 @@ func (s *scanner) turn() {
 	s.env.Turns++
 	first, role := len(s.env.Texts), llm.Role("")
 	said := false
+	s.talk = talk{}
 	s.Object(turnKeys)
 	for s.Next() {
 		switch s.Key() {
@@ -225,6 +234,7 @@ func (s *scanner) turn() {
 	if role == "" || !said {
 		s.Fail("a message must have role and content")
 	}
+	s.talk.role = role
 	s.attribute(s.env.Texts[first:], role)
 }
 
@@ -252,6 +262,9 @@ func (s *scanner) attribute(texts []llm.Segment, role llm.Role) {
 		}
 		if role == llm.User && !told {
 			told, s.env.LastUser = true, texts[i].Span
+			if !s.env.Talk.First.Present() {
+				s.env.Talk.First = texts[i].Span
+			}
 		}
 	}
 }
@@ -264,6 +277,9 @@ func (s *scanner) content(role llm.Role) {
 	case scan.Array:
 		for s.Array(); s.More(); {
 			s.block(role)
+		}
+		if role == speaker {
+			s.talk.end = s.Pos() - 1
 		}
 	case scan.Null:
 		s.Null()
@@ -282,23 +298,37 @@ func (s *scanner) text(v scan.Str, role llm.Role) {
 func (s *scanner) block(role llm.Role) {
 	kind := ""
 	var src source
+	s.Kind() // to the block
+	tool := toolBlock{at: llm.Span{Start: s.Pos()}}
 	s.Object(blockKeys)
 	for s.Next() {
 		switch s.Key() {
 		case "type":
-			kind = s.String().Text(s.body)
+			kind = kindOf(s.String(), s.body)
 		case "text":
 			s.text(s.String(), role)
-		case "thinking", "name":
+		case "thinking":
 			s.text(s.String(), "")
+		case "name":
+			v := s.String()
+			tool.name = v.Span
+			s.text(v, "")
 		case "source":
 			src = s.source()
 		case "content":
-			s.nested()
-		case "data", "signature", "id", "tool_use_id", "cache_control", "is_error":
+			tool.content = s.valued(s.nested)
+		case "id", "tool_use_id":
+			tool.id = inside(s.Skip())
+		case "is_error":
+			at := s.Skip()
+			tool.failed = string(s.body[at.Start:at.End]) == "true"
+		case "data", "signature", "cache_control":
 			s.Skip()
 		default:
-			s.collect("")
+			input := string(s.KeyBytes()) == "input"
+			if v := s.valued(func() { s.collect("") }); input {
+				tool.input = v
+			}
 		}
 	}
 	if s.Err() != nil {
@@ -308,6 +338,10 @@ func (s *scanner) block(role llm.Role) {
 		s.Fail("a content block must have a type")
 	}
 	s.need(kind, &src)
+	tool.at.End = s.Pos()
+	if role == speaker {
+		s.tell(kind, &tool)
+	}
 }
 
 // nested is the content of a result: blocks, a string, or an object of a server tool's own.

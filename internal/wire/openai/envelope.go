@@ -23,7 +23,9 @@ type scanner struct {
 	maxKey   string // which key set MaxOutput
 	model    scan.Str
 	user     scan.Str
+	cacheKey scan.Str
 	hints    hints
+	result   llm.ResultSpans // of the message under way
 }
 
 // Scan reads a request in one pass without decoding it. Texts holds every string a model may read: contents, refusals,
@@ -55,8 +57,10 @@ func (Front) Scan(body []byte) (llm.Envelope, error) {
 // keep copies the short strings of the envelope, all into one allocation.
 func (s *scanner) keep() {
 	f, h := &s.hints, &s.env.Metadata
-	from := [...]scan.Str{s.model, s.user, f.useCase, f.workflow, f.agent, f.session, f.dataClass}
-	into := [...]*string{&s.env.Model, &s.env.User, &h.UseCase, &h.Workflow, &h.Agent, &h.Session, &h.DataClass}
+	from := [...]scan.Str{s.model, s.user, f.useCase, f.workflow, f.agent, f.session, f.dataClass, s.cacheKey}
+	into := [...]*string{
+		&s.env.Model, &s.env.User, &h.UseCase, &h.Workflow, &h.Agent, &h.Session, &h.DataClass, &s.env.Talk.CacheKey,
+	}
 	size := 0
 	for _, v := range from {
 		size += v.Len()
@@ -92,6 +96,7 @@ func (s *scanner) member(key string) {
 		for s.Array(); s.More(); {
 			s.message()
 		}
+		s.openEnd()
 		if s.env.Turns == 0 {
 			s.Fail("must hold at least one message")
 		}
@@ -109,6 +114,10 @@ func (s *scanner) member(key string) {
 		s.format()
 	case "metadata":
 		s.hints.read(s.Cursor, s.body)
+	case "prompt_cache_key":
+		if !s.Null() {
+			s.cacheKey = s.String()
+		}
 	case "user", "safety_identifier":
 		if !s.Null() {
 			s.user = s.String()
@@ -268,13 +277,19 @@ func (s *scanner) message() {
 	first := len(s.env.Texts)
 	content, said := llm.Span{}, false
 	role := ""
+	s.result = llm.ResultSpans{Turn: s.env.Turns - 1}
 	s.Object(messageKeys)
 	for s.Next() {
 		switch s.Key() {
 		case "role":
 			role = s.role()
 		case "content":
+			s.Kind() // to the value
+			s.result.Content.Start = s.Pos()
 			content, said = s.content()
+			s.result.Content.End = s.Pos()
+		case "tool_call_id":
+			s.result.ID = inside(s.Skip())
 		case "tool_calls":
 			if !s.Null() {
 				s.calls()
@@ -282,15 +297,19 @@ func (s *scanner) message() {
 		case "function_call":
 			if !s.Null() {
 				s.env.Needs.Tools = true
-				s.function()
+				var older llm.ToolSpans
+				s.function(&older)
 			}
-		case "name", "refusal", "reasoning_content", "reasoning", "":
+		case "":
+			s.unknown()
+		case "name", "refusal", "reasoning_content", "reasoning":
 			s.collect("")
 		}
 	}
 	if s.Err() != nil {
 		return
 	}
+	s.spoke(role, content)
 	switch role {
 	case "":
 		s.Fail("role is missing")
@@ -404,33 +423,6 @@ func (s *scanner) media(keys *scan.Keys, data string) {
 func (s *scanner) url(v scan.Str) {
 	if len(v.Raw(s.body)) > 5 && bytes.EqualFold(v.Raw(s.body)[:5], []byte("data:")) {
 		s.env.MediaBytes += v.Len()
-	}
-}
-
-func (s *scanner) calls() {
-	for s.Array(); s.More(); {
-		s.env.Needs.Tools = true
-		s.Object(callKeys)
-		for s.Next() {
-			switch s.Key() {
-			case "function":
-				s.function()
-			case "":
-				s.collect("")
-			}
-		}
-	}
-}
-
-// function reads a called function: name and arguments are text, also where a caller sends these as an object.
-func (s *scanner) function() {
-	s.Object(nameKeys)
-	for s.Next() {
-		if s.Key() == "arguments" && s.Kind() == scan.String {
-			s.text(s.String())
-		} else {
-			s.collect("")
-		}
 	}
 }
 

@@ -75,6 +75,7 @@ func TestScanTellsWhatRoutingNeeds(t *testing.T) {
 		Metadata: llm.Hints{UseCase: "invoices", Workflow: "p2p", Agent: "ap", Session: "s1", DataClass: "internal"},
 		LastUser: env.LastUser, Turns: 5, User: "u-7",
 	}
+	env.Talk = llm.Talk{} // held by TestScanTellsTheStateOfATalk
 	if d := cmp.Diff(want, env); d != "" {
 		t.Error(d)
 	}
