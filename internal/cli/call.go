@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +89,15 @@ func printCall(w io.Writer, c report.Call) {
 	fmt.Fprintln(w)
 }
 
+// signsOf lists what made a doubt.
+func signsOf(d *report.Doubt) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(d.Signs)) {
+		fmt.Fprintf(&b, "; %s %.2f", name, d.Signs[name])
+	}
+	return b.String()
+}
+
 func printAttempt(w io.Writer, x report.Attempt) {
 	where := "no deployment"
 	if x.Deployment != "" {
@@ -109,6 +120,9 @@ func printAttempt(w io.Writer, x report.Attempt) {
 		}
 		for _, r := range n.Repairs {
 			fmt.Fprintf(w, "   repaired  %s\n", r)
+		}
+		if d := n.Doubt; d != nil {
+			fmt.Fprintf(w, "   doubt     %.0f %%%s\n", 100*d.Score, signsOf(d))
 		}
 	}
 	fmt.Fprintf(w, "   rule      %s\n", x.Rule)

@@ -91,6 +91,7 @@ type Check struct {
 	Regex      string // must match the answer's text
 	References string // every match in the answer must occur in the request
 	Arithmetic bool   // every "a op b = c" that the answer states must hold
+	Doubt      int    // percent of doubt up to which an answer passes; 0 = not this kind
 }
 
 // Mode says whether a route's cascade answers.

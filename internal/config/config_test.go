@@ -97,7 +97,7 @@ func TestTheFullFilesDeploymentsAndRoutes(t *testing.T) {
 		OnBudget: "best_effort",
 		Layers: []Layer{
 			{Name: "edge", Use: []string{"house", "flash"}, MaxOutput: 300, Checks: []string{"invoice-shape", "ids-in-context"}},
-			{Name: "mid", Use: []string{"pro"}, Checks: []string{"dated", "sums"}},
+			{Name: "mid", Use: []string{"pro"}, Checks: []string{"dated", "sums", "sure"}},
 			{Name: "top", Use: []string{"gpt"}, Brief: true, Compress: []string{"extractive"}},
 		},
 		Targets: map[string]int{"edge": 75, "mid": 20, "top": 5},
@@ -133,7 +133,7 @@ func TestTheFullFilesGovernance(t *testing.T) {
 	if u := c.UseCases["hiring"]; u.Budget != "use-case/hiring" || u.Stakes != "medium" {
 		t.Errorf("a use case finds the budget of its own name: %+v", u)
 	}
-	if len(c.Checks["invoice-shape"].Schema) == 0 || !c.Checks["sums"].Arithmetic || len(c.Files) != 2 ||
+	if len(c.Checks["invoice-shape"].Schema) == 0 || !c.Checks["sums"].Arithmetic || c.Checks["sure"].Doubt != 60 || len(c.Files) != 2 ||
 		len(c.Warnings) != 0 {
 		t.Errorf("checks %+v files %v warnings %v", c.Checks, c.Files, c.Warnings)
 	}

@@ -67,6 +67,7 @@ var docs = map[string]string{
 	"fileCheck.regex":      "Regular expression that must match in the answer's text.",
 	"fileCheck.references": "Regular expression: each of its matches in the answer must occur in the request.",
 	"fileCheck.arithmetic": "true: every sum that the answer states must hold.",
+	"fileCheck.doubt":      "Share of doubt up to which an answer passes (60%): graded signs against it, without a model.",
 
 	"fileRoute.match": "Names and patterns with * that the route answers to, beside its own name.",
 	"fileRoute.mode": "enforce: the cascade answers. observe: the asked-for model answers, or the last layer's first " +

@@ -99,10 +99,11 @@ type deployment struct {
 
 type fileCheck struct {
 	At         pos
-	Schema     text  `key:"schema"`
-	Regex      text  `key:"regex"`
-	References text  `key:"references"`
-	Arithmetic yesNo `key:"arithmetic"`
+	Schema     text    `key:"schema"`
+	Regex      text    `key:"regex"`
+	References text    `key:"references"`
+	Arithmetic yesNo   `key:"arithmetic"`
+	Doubt      percent `key:"doubt"`
 }
 
 type fileRoute struct {

@@ -10,14 +10,14 @@ import (
 )
 
 // checkKinds are the validators that exist.
-const checkKinds = "schema, regex, references, arithmetic"
+const checkKinds = "schema, regex, references, arithmetic, doubt"
 
 func (r *resolver) checks() {
 	r.c.Checks = make(map[string]Check, len(r.f.Checks.list))
 	for _, e := range r.f.Checks.list {
 		v := e.v
 		given := 0
-		for _, is := range []bool{v.Schema.is(), v.Regex.is(), v.References.is(), v.Arithmetic.is()} {
+		for _, is := range []bool{v.Schema.is(), v.Regex.is(), v.References.is(), v.Arithmetic.is(), v.Doubt.is()} {
 			if is {
 				given++
 			}
@@ -30,7 +30,7 @@ func (r *resolver) checks() {
 		}
 		c := Check{
 			Name: e.name, SchemaPath: v.Schema.v, Regex: v.Regex.v, References: v.References.v,
-			Arithmetic: v.Arithmetic.v,
+			Arithmetic: v.Arithmetic.v, Doubt: v.Doubt.v,
 		}
 		if v.Arithmetic.is() && !v.Arithmetic.v {
 			r.p.add(v.Arithmetic.at, "remove the check, or write true", "check %s: arithmetic is off", e.name)

@@ -83,6 +83,13 @@ type Notes struct {
 	Brief   *Brief   `json:"brief,omitzero"`
 	Repairs []string `json:"repairs,omitzero"`
 	Carried string   `json:"carried,omitzero"` // why the answer before was rejected, as this attempt was told
+	Doubt   *Doubt   `json:"doubt,omitzero"`   // what a check that grades made of the answer, passed or not
+}
+
+// Doubt is how much speaks against an answer, and what was seen of it.
+type Doubt struct {
+	Score float64            `json:"score"` // 0 to 1
+	Signs map[string]float64 `json:"signs,omitzero"`
 }
 
 // Skip is a deployment that was left out, and why.

@@ -83,7 +83,7 @@ func compile(specs map[string]config.Check) (map[string]validate.Check, error) {
 	checks := make(map[string]validate.Check, len(specs))
 	for name, c := range specs {
 		check, err := validate.Compile(validate.Spec{
-			Name: name, Schema: c.Schema, Regex: c.Regex, References: c.References, Arithmetic: c.Arithmetic,
+			Name: name, Schema: c.Schema, Regex: c.Regex, References: c.References, Arithmetic: c.Arithmetic, Doubt: c.Doubt,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("check %s: %w", name, err)

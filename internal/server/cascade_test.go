@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -222,5 +223,26 @@ func TestAHeldStreamIsReplayedAsItCame(t *testing.T) {
 	}
 	if text != "1234567890123456789012345678901234567890" || strings.Contains(a.body, "usage") {
 		t.Errorf("%q in\n%s", text, a.body)
+	}
+}
+
+// A doubtful answer goes on to the next layer; the grade and its signs stay with the attempt, passed or not.
+func TestADoubtfulAnswerEscalatesAndItsGradeIsKept(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"48 / 6 = 9 boxes, and then": "mini:ok:rejected gpt:ok:accepted", "48 / 6 = 8 boxes.": "mini:ok:accepted",
+	} {
+		h := played(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":`+
+				`{"role":"assistant","content":"`+text+`"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":9,`+
+				`"total_tokens":18}}`)
+		}, `{regex: '^\d+$'}`, `{doubt: 50%}`)
+		s := h.story(h.post("/v1/chat/completions", chat("counting", "How many boxes of 6 are 48 eggs?", false)))
+		if s.path() != want {
+			t.Errorf("%s: attempts = %q, want %q", text, s.path(), want)
+		}
+		if first := string(s.Attempts[0].Notes); !strings.Contains(first, `"doubt":{"score":0.`) || strings.Contains(first, "eggs") {
+			t.Errorf("%s: notes %s", text, first)
+		}
 	}
 }

@@ -29,17 +29,19 @@ type notes struct {
 	Brief   *briefNote `json:"brief,omitzero"`
 	Repairs []string   `json:"repairs,omitzero"`
 	Carried string     `json:"carried,omitzero"` // the failure text that this attempt was told
+	// Doubt is what a check that grades made of the answer, passed or not.
+	Doubt *validate.Doubt `json:"doubt,omitzero"`
 }
 
-func (r *run) notes(brief *briefNote, repairs []string) string {
-	n := notes{Brief: brief, Repairs: repairs, Carried: r.rejected.Why}
+func (r *run) notes(brief *briefNote, repairs []string, doubt *validate.Doubt) string {
+	n := notes{Brief: brief, Repairs: repairs, Carried: r.rejected.Why, Doubt: doubt}
 	if r.made == 1 {
 		n.Skipped = r.plan.Skips
 	}
-	if len(n.Skipped) == 0 && n.Brief == nil && len(n.Repairs) == 0 && n.Carried == "" {
+	if len(n.Skipped) == 0 && n.Brief == nil && len(n.Repairs) == 0 && n.Carried == "" && n.Doubt == nil {
 		return ""
 	}
-	b, err := json.Marshal(n)
+	b, err := json.Marshal(n, json.Deterministic(true))
 	if err != nil {
 		return ""
 	}
@@ -61,9 +63,9 @@ func (r *run) attempt(l *Layer, last bool, o call.Order, brief *briefNote) (done
 	}
 	fixed := validate.Repair(r.request(), h.answer, l.JSON)
 	h.answer, h.repaired = fixed.Answer, fixed.Changed
-	v := r.judge(l, h.answer)
-	if fixed.Changed {
-		v.Notes = r.notes(brief, fixed.Notes)
+	v, doubt := r.judge(l, h.answer)
+	if fixed.Changed || doubt != nil {
+		v.Notes = r.notes(brief, fixed.Notes, doubt)
 	}
 	ex.Judge(v)
 	if h.row, err = ex.Close(); err != nil {
@@ -134,20 +136,21 @@ func collect(ex call.Exchange, o call.Order) (*held, error) {
 	}
 }
 
-// judge runs the always-on checks and the layer's own over every choice.
-func (r *run) judge(l *Layer, a *llm.Response) call.Verdict {
+// judge runs the always-on checks and the layer's own over every choice, and tells the gravest doubt of them.
+func (r *run) judge(l *Layer, a *llm.Response) (v call.Verdict, doubt *validate.Doubt) {
 	if len(a.Choices) < max(r.plan.N, 1) {
-		return call.Verdict{Result: call.Rejected, Check: "empty", Reason: "fewer answers than asked for"}
+		return call.Verdict{Result: call.Rejected, Check: "empty", Reason: "fewer answers than asked for"}, nil
 	}
 	for i := range a.Choices {
 		s := validate.Subject{Request: r.request(), Answer: a, Choice: i}
 		for _, checks := range [][]validate.Check{validate.Basic(), l.Checks} {
-			if f := validate.All(checks, s); !f.OK {
-				return call.Verdict{Result: call.Rejected, Check: f.Check, Reason: f.Reason}
+			f := validate.All(checks, s)
+			if doubt = validate.Graver(doubt, f.Doubt); !f.OK {
+				return call.Verdict{Result: call.Rejected, Check: f.Check, Reason: f.Reason}, doubt
 			}
 		}
 	}
-	return call.Verdict{Result: call.Accepted, Final: true}
+	return call.Verdict{Result: call.Accepted, Final: true}, doubt
 }
 
 // request is the caller's request, decoded. It was decoded before the first attempt of a held layer.

@@ -128,7 +128,7 @@ func (r *run) layer(i int) (done bool, err error) {
 		r.left--
 		r.made++
 		o := r.order(l, target, purpose, payload)
-		o.Notes = r.notes(brief, nil)
+		o.Notes = r.notes(brief, nil, nil)
 		done, failed := r.attempt(l, i == len(r.plan.Layers)-1, o, brief)
 		switch {
 		case done:

@@ -13,6 +13,7 @@ type Spec struct {
 	Regex      string // RE2 pattern that must match somewhere in the answer's text
 	References string // RE2 pattern: every match in the answer must occur in the request
 	Arithmetic bool   // every calculation that the answer states must hold
+	Doubt      int    // percent of doubt up to which an answer passes, 1 to 100
 }
 
 // Compile makes the check that a spec describes. Its error is an *llm.Error of code invalid_request that names the
@@ -22,13 +23,13 @@ func Compile(s Spec) (Check, error) {
 		return nil, specError(s, "name", "a check needs a name", nil)
 	}
 	set := 0
-	for _, has := range []bool{len(s.Schema) > 0, s.Regex != "", s.References != "", s.Arithmetic} {
+	for _, has := range []bool{len(s.Schema) > 0, s.Regex != "", s.References != "", s.Arithmetic, s.Doubt != 0} {
 		if has {
 			set++
 		}
 	}
 	if set != 1 {
-		return nil, specError(s, "", "exactly one of schema, regex, references, arithmetic must be set", nil)
+		return nil, specError(s, "", "exactly one of schema, regex, references, arithmetic, doubt must be set", nil)
 	}
 	switch {
 	case len(s.Schema) > 0:
@@ -49,6 +50,10 @@ func Compile(s Spec) (Check, error) {
 			return nil, specError(s, "references", "the pattern does not compile", err)
 		}
 		return referenceCheck(s.Name, re)
+	case s.Doubt < 0 || s.Doubt > 100:
+		return nil, specError(s, "doubt", "the limit is a share of 1 to 100 percent", nil)
+	case s.Doubt > 0:
+		return doubtCheck(s.Name, s.Doubt), nil
 	}
 	return arithmeticCheck(s.Name), nil
 }

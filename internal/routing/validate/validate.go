@@ -27,6 +27,7 @@ type Subject struct {
 type Finding struct {
 	OK            bool
 	Check, Reason string
+	Doubt         *Doubt // of a check that grades; nil = none did
 }
 
 // Check is one rule. Implementations are safe for concurrent use.
@@ -35,15 +36,18 @@ type Check interface {
 	Judge(Subject) Finding
 }
 
-// All runs the checks in order and returns the first failure, or a Finding that is OK. For an answer with several
-// choices the caller loops over Subject.Choice.
+// All runs the checks in order and returns the first failure, or a Finding that is OK; either with the gravest doubt that
+// was told on the way. For an answer with several choices the caller loops over Subject.Choice.
 func All(checks []Check, s Subject) Finding {
+	all := Finding{OK: true}
 	for _, c := range checks {
-		if f := c.Judge(s); !f.OK {
-			return f
+		f := c.Judge(s)
+		f.Doubt = Graver(all.Doubt, f.Doubt)
+		if all = f; !f.OK {
+			break
 		}
 	}
-	return Finding{OK: true}
+	return all
 }
 
 // rule is a check made of a name and a function that returns the reason of a failure, "" when there is none.
