@@ -182,7 +182,10 @@ type Verdict struct {
 	Check  string // the check that decided, "" if none
 	Reason string // safe to show; no content of the call beyond field names
 	Notes  string // as Order.Notes, with the repairs of the answer; "" = the order's
-	Final  bool   // the call ends with this attempt
+	Passed string // names of the checks that the answer passed, in their order, by commas
+	// Repaired says whether the answer's form had to be mended before it was judged.
+	Repaired Finding
+	Final    bool // the call ends with this attempt
 }
 
 // VerdictResult is one of the results below.
@@ -226,5 +229,6 @@ type Attempt struct {
 	Outcome     Outcome
 	Settlement  Settlement
 	Verdict     Verdict
+	Output      Output
 	Err         string // code of the error, "" if none
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -138,6 +139,7 @@ func printAttempt(w io.Writer, x report.Attempt) {
 	}
 	fmt.Fprintf(w, "   clocks    sent %.1f ms, provider's first %.1f, client's first %.1f, accepted %.1f, end %.1f\n",
 		x.Clocks.Sent, x.Clocks.Provider, x.Clocks.FirstByte, x.Clocks.Accepted, x.Clocks.End)
+	printOutput(w, x)
 	fmt.Fprintf(w, "   cost      %s %s (held %s)", usd(x.Cost), x.Settlement, usd(x.Held))
 	for _, l := range x.Lines {
 		fmt.Fprintf(w, "; %d %s at %s/1M", l.Units, l.Meter, usd(l.Rate))
@@ -147,4 +149,30 @@ func printAttempt(w io.Writer, x report.Attempt) {
 		fmt.Fprintf(w, "   served as %s", x.Served)
 	}
 	fmt.Fprintln(w)
+}
+
+// printOutput tells in one line what is known of an attempt's answer.
+func printOutput(w io.Writer, x report.Attempt) {
+	o := x.Output
+	if o == nil {
+		return
+	}
+	said := []string{"stop reason " + cmp.Or(o.Stop, "not told"), fmt.Sprintf("%d tokens, %d bytes", x.Usage.Output, o.Bytes)}
+	tools := fmt.Sprintf("tool calls %d", o.ToolCalls)
+	if o.BrokenCalls != nil && *o.BrokenCalls > 0 {
+		tools += fmt.Sprintf(", broken %d", *o.BrokenCalls)
+	}
+	said = append(said, tools)
+	for _, f := range []struct{ name, value string }{
+		{"language", o.Language},
+		{"empty", o.Empty},
+		{"refusal", o.Refusal},
+		{"repaired", o.Repaired},
+		{"passed", strings.Join(o.Passed, " ")},
+	} {
+		if f.value != "" {
+			said = append(said, f.name+" "+f.value)
+		}
+	}
+	fmt.Fprintf(w, "   answer    %s\n", strings.Join(said, "; "))
 }

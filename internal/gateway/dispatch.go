@@ -140,6 +140,7 @@ func (d *dispatch) Deliver(a call.Attempt, why string) {
 	a.Clocks.Accepted = d.g.Now().Sub(a.Facts.Start)
 	a.Clocks.FirstByte, a.Clocks.End = a.Clocks.Accepted, a.Clocks.Accepted
 	a.Verdict = call.Verdict{Result: call.Accepted, Reason: why, Final: true}
+	a.Output = call.Output{} // told by the attempt that was answered
 	d.book(a)
 }
 

@@ -47,6 +47,7 @@ type exchange struct {
 	usage    *llm.Usage
 	text     int // bytes of answer text
 	stops    int // answers that have come to their end
+	heard    heard
 	finished bool
 	failure  *llm.Error
 	closed   bool
@@ -147,8 +148,11 @@ func (x *exchange) unstreamed(body []byte) (llm.Delta, error) {
 		}
 	}
 	d := llm.Delta{Events: whole.Events(), Terminal: true, Final: whole}
-	for i := range whole.Choices {
-		d.Bytes += len(whole.Text(i))
+	for _, ev := range d.Events {
+		switch ev.Kind {
+		case llm.EvText, llm.EvThink, llm.EvRefusal, llm.EvToolArgs:
+			d.Bytes += len(ev.Text)
+		}
 	}
 	x.note(d)
 	x.finish()
@@ -205,24 +209,35 @@ func (x *exchange) endOfStream() (llm.Delta, error) {
 	if answer == nil {
 		return llm.Delta{}, io.EOF
 	}
+	x.heard.final = answer
 	return llm.Delta{Final: answer}, nil
 }
 
 // note keeps what a frame tells of meters and clocks.
 func (x *exchange) note(d llm.Delta) {
 	x.text += d.Bytes
+	if d.Final != nil {
+		x.heard.final = d.Final
+	}
 	if x.a.Clocks.ProviderTTF == 0 && (d.Bytes > 0 || d.Terminal) {
 		x.a.Clocks.ProviderTTF = x.since()
 	}
 	if x.a.Clocks.FirstByte == 0 && !x.a.Order.Held && x.reader != nil && x.a.Clocks.ProviderTTF > 0 {
 		x.a.Clocks.FirstByte = x.a.Clocks.ProviderTTF
 	}
-	for _, ev := range d.Events {
-		switch ev.Kind {
+	for i := range d.Events {
+		switch ev := &d.Events[i]; ev.Kind {
 		case llm.EvStart:
 			x.a.Served, x.a.Fingerprint = ev.Model, ev.Fingerprint
 		case llm.EvStop:
 			x.stops++
+			x.heard.stopped(ev.Stop)
+		case llm.EvToolStart:
+			x.heard.tools++
+		case llm.EvToolArgs:
+			if !x.a.Order.Judge {
+				x.heard.argue(ev)
+			}
 		case llm.EvMeter:
 			x.usage = ev.Usage
 		case llm.EvError:

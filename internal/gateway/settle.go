@@ -27,6 +27,7 @@ func (x *exchange) Close() (call.Attempt, error) {
 	default:
 		x.a.Outcome, x.a.Err = call.Cut, string(x.failure.Code)
 	}
+	x.a.Output = x.output()
 	x.settle(x.answered())
 	return x.a, nil
 }

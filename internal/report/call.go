@@ -58,6 +58,8 @@ type Attempt struct {
 	Budget      string `json:"budget,omitzero"`
 	Clocks      Clocks `json:"clocks"`
 	Notes       *Notes `json:"notes,omitzero"`
+	// Output is what is known of the answer; absent = none came, or the row is older than what is known of answers.
+	Output *Output `json:"output,omitzero"`
 }
 
 // Usage is tokens by meter; Input is uncached input.
@@ -157,6 +159,7 @@ func attemptOf(a call.Attempt) Attempt {
 		Settlement: string(a.Settlement), Verdict: string(a.Verdict.Result), Check: a.Verdict.Check,
 		Reason: a.Verdict.Reason, Error: a.Err, Usage: usageOf(a.Usage), PriceRow: a.PriceRow, Cost: a.Cost.Decimal(),
 		Held: a.Held.Decimal(), Budget: a.Budget, Clocks: clocksOf(a.Clocks), Notes: NotesOf(a.Verdict.Notes),
+		Output: outputOf(&a),
 	}
 	if t.Model != nil {
 		row.Model, row.Tier = t.Model.ID, string(t.Model.Tier)

@@ -14,6 +14,7 @@ func correction(was, is call.Attempt) Entry {
 	d.Cost = is.Cost - was.Cost
 	d.Baseline = is.Baseline - was.Baseline
 	d.Held = 0
+	d.Output = call.Output{} // the attempt's own row tells it
 	d.Lines = make([]money.Line, 0, len(was.Lines)+len(is.Lines))
 	for _, l := range was.Lines {
 		d.Lines = append(d.Lines, money.Line{Meter: l.Meter, Units: -l.Units, Rate: l.Rate, Amount: -l.Amount})

@@ -64,6 +64,7 @@ func (r *run) attempt(l *Layer, last bool, o call.Order, brief *briefNote) (done
 	fixed := validate.Repair(r.request(), h.answer, l.JSON)
 	h.answer, h.repaired = fixed.Answer, fixed.Changed
 	v, doubt := r.judge(l, h.answer)
+	v.Passed, v.Repaired = validate.Passed(v.Check, validate.Basic(), l.Checks), call.FindingOf(fixed.Changed)
 	if fixed.Changed || doubt != nil {
 		v.Notes = r.notes(brief, fixed.Notes, doubt)
 	}

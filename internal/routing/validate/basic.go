@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
 )
 
@@ -26,20 +27,28 @@ func judgeEmpty(s Subject) string {
 	if c == nil {
 		return "there is no answer"
 	}
-	for _, p := range c.Parts {
-		switch p.Kind {
-		case llm.ToolUse, llm.Media, llm.Refusal:
-			return ""
-		case llm.Text:
-			if strings.TrimSpace(p.Text) != "" {
-				return ""
-			}
-		}
+	if !Empty(c) {
+		return ""
 	}
 	if c.Stop == llm.StopRefusal || c.Stop == llm.StopFilter {
 		return "" // the refusal check says it better
 	}
 	return "the answer is empty"
+}
+
+// Empty reports whether an answer has neither text nor media, a refusal in words or a tool call.
+func Empty(c *llm.Choice) bool {
+	for _, p := range c.Parts {
+		switch p.Kind {
+		case llm.ToolUse, llm.Media, llm.Refusal:
+			return false
+		case llm.Text:
+			if strings.TrimSpace(p.Text) != "" {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func judgeTruncated(s Subject) string {
@@ -58,24 +67,39 @@ func judgeRefusal(s Subject) string {
 	if c == nil {
 		return ""
 	}
+	if c.Stop == llm.StopFilter {
+		return "the provider's content filter stopped the answer"
+	}
+	switch Declines(c) {
+	case call.ByProvider:
+		return "the model refused to answer"
+	case call.ByWords:
+		return "the answer opens by declining or by saying that the model does not know"
+	}
+	return ""
+}
+
+// Declines says how an answer declines, if it does. An answer that a content filter stopped does not: the provider
+// declined, and the stop reason says so.
+func Declines(c *llm.Choice) call.Refusal {
 	switch c.Stop {
 	case llm.StopRefusal:
-		return "the model refused to answer"
+		return call.ByProvider
 	case llm.StopFilter:
-		return "the provider's content filter stopped the answer"
+		return call.NotRefused
 	}
 	for _, p := range c.Parts {
 		switch p.Kind {
 		case llm.Refusal:
-			return "the model refused to answer"
+			return call.ByProvider
 		case llm.ToolUse:
-			return ""
+			return call.NotRefused
 		}
 	}
-	if hedges(s.text()) {
-		return "the answer opens by declining or by saying that the model does not know"
+	if hedges(joinText(c.Parts)) {
+		return call.ByWords
 	}
-	return ""
+	return call.NotRefused
 }
 
 // hedges reports whether a short text opens with words by which models decline.
@@ -102,9 +126,10 @@ func hedges(text string) bool {
 
 // fold lowers a text's case, writes one kind of apostrophe and one kind of space.
 func fold(s string) string {
-	return strings.Join(strings.Fields(strings.NewReplacer("\u2019", "'", "\u2018", "'", "`", "'").Replace(
-		strings.ToLower(s))), " ") + " "
+	return strings.Join(strings.Fields(apostrophes.Replace(strings.ToLower(s))), " ") + " "
 }
+
+var apostrophes = strings.NewReplacer("\u2019", "'", "\u2018", "'", "`", "'")
 
 // leads are openings that say nothing yet: what follows them decides.
 var leads = []string{

@@ -50,6 +50,24 @@ func All(checks []Check, s Subject) Finding {
 	return all
 }
 
+// Passed names the checks that came before the one that failed, by commas; failed "" = all of them.
+func Passed(failed string, lists ...[]Check) string {
+	b := make([]byte, 0, 128)
+	for _, checks := range lists {
+		for _, c := range checks {
+			name := c.Name()
+			if name == failed {
+				return string(b)
+			}
+			if len(b) > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, name...)
+		}
+	}
+	return string(b)
+}
+
 // rule is a check made of a name and a function that returns the reason of a failure, "" when there is none.
 type rule struct {
 	name  string

@@ -105,16 +105,21 @@ func private(path string) error {
 // migrate brings a schema up to date. Between looking at its version and the first statement another process may have
 // done the same, so the caller has the directory's turn.
 func migrate(db *sql.DB, schema string) error {
-	files, err := fs.Sub(migrations, "migrations/"+schema)
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	p, err := provider(db, schema)
 	if err != nil {
 		return err
 	}
 	_, err = p.Up(context.Background())
 	return err
+}
+
+// provider knows the versions of a schema.
+func provider(db *sql.DB, schema string) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations/"+schema)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, db, files)
 }
 
 // openReaders opens a file that exists, for reading only.

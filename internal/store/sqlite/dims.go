@@ -26,6 +26,8 @@ type (
 		rank                                                                                int
 		purpose, rule, priceRow, budget, outcome, settlement, corrects, verdict, check, err string
 	}
+
+	outputKey struct{ stop, empty, refusal, repaired, args, language, passed string }
 )
 
 func callerOf(f *call.Facts) callerKey {
@@ -61,6 +63,14 @@ func mannerOfIntent(in *ledger.Intent) mannerKey {
 	}
 }
 
+func outputOf(a *call.Attempt) outputKey {
+	o := &a.Output
+	return outputKey{
+		stop: string(o.Stop), empty: string(o.Empty), refusal: string(o.Refusal), repaired: string(a.Verdict.Repaired),
+		args: string(o.Args), language: o.Language, passed: a.Verdict.Passed,
+	}
+}
+
 func (k callerKey) values() []driver.Value {
 	return []driver.Value{k.key, k.team, k.useCase, k.workflow, k.agent}
 }
@@ -80,6 +90,10 @@ func (k mannerKey) values() []driver.Value {
 	}
 }
 
+func (k outputKey) values() []driver.Value {
+	return []driver.Value{k.stop, k.empty, k.refusal, k.repaired, k.args, k.language, k.passed}
+}
+
 // Columns of the tables, in the order of values.
 const (
 	callerColumns = "key_id, team, use_case, workflow, agent"
@@ -87,6 +101,7 @@ const (
 	targetColumns = "deployment, provider, dialect, wire_id, model, tier, hosting, region, layer, layer_name"
 	mannerColumns = "route, dialect, class, class_rank, purpose, rule, price_row, budget, outcome, settlement, " +
 		"corrects, verdict, check_name, err"
+	outputColumns = "stop, empty, refusal, repaired, args, language, passed"
 )
 
 type tuple interface {
@@ -147,12 +162,13 @@ func (d *dict[K]) close() {
 	_ = d.add.stmt.Close()
 }
 
-// dims are the four dictionaries.
+// dims are the dictionaries.
 type dims struct {
 	callers *dict[callerKey]
 	served  *dict[servedKey]
 	targets *dict[targetKey]
 	manners *dict[mannerKey]
+	outputs *dict[outputKey]
 }
 
 func newDims(c preparer) (d *dims, err error) {
@@ -166,7 +182,10 @@ func newDims(c preparer) (d *dims, err error) {
 	if d.targets, err = newDict[targetKey](c, "targets", targetColumns); err != nil {
 		return nil, err
 	}
-	d.manners, err = newDict[mannerKey](c, "manners", mannerColumns)
+	if d.manners, err = newDict[mannerKey](c, "manners", mannerColumns); err != nil {
+		return nil, err
+	}
+	d.outputs, err = newDict[outputKey](c, "outputs", outputColumns)
 	return d, err
 }
 
@@ -176,6 +195,7 @@ func (d *dims) forget() {
 	clear(d.served.ids)
 	clear(d.targets.ids)
 	clear(d.manners.ids)
+	clear(d.outputs.ids)
 }
 
 func (d *dims) close() {
@@ -183,6 +203,7 @@ func (d *dims) close() {
 	d.served.close()
 	d.targets.close()
 	d.manners.close()
+	d.outputs.close()
 }
 
 // Bits of the flags column.

@@ -2,8 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"path/filepath"
 )
 
 // CheckpointEvery makes the WAL be folded back after so many pages, so that short tests see many checkpoints.
@@ -36,6 +39,24 @@ var (
 	AppendLines = appendLines
 	ParseLines  = parseLines
 )
+
+// OldLedger makes the ledger of a directory as a version of its schema has it, and runs statements on it.
+func OldLedger(dir string, version int64, statements string) (err error) {
+	db, err := sql.Open("sqlite", dsn(filepath.Join(dir, LedgerFile), "rwc", pragmas))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	p, err := provider(db, "ledger")
+	if err != nil {
+		return err
+	}
+	if _, err := p.UpTo(context.Background(), version); err != nil {
+		return err
+	}
+	_, err = db.Exec(statements)
+	return err
+}
 
 // Turn is the directory's turn to be opened for writing.
 var Turn = turn

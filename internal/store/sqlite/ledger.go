@@ -71,7 +71,9 @@ func (l *DB) prepare(path string) (err error) {
 	if err != nil {
 		return errors.Join(err, l.conn.Close())
 	}
-	l.Reader = newReader(r)
+	if l.Reader, err = newReader(r); err != nil {
+		return errors.Join(err, r.Close(), l.conn.Close())
+	}
 	return nil
 }
 
@@ -161,5 +163,9 @@ func OpenReader(dir string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newReader(db), nil
+	r, err := newReader(db)
+	if err != nil {
+		return nil, unusable(path, errors.Join(err, db.Close()))
+	}
+	return r, nil
 }

@@ -24,6 +24,9 @@ const page = 4096
 type Reader struct {
 	ro *sql.DB
 
+	// attempts selects the columns of a row, as far as the file has them.
+	attempts string
+
 	mu    sync.Mutex
 	words words
 }
@@ -36,7 +39,11 @@ type words struct {
 	served  map[int64]servedKey
 	targets map[int64]target
 	manners map[int64]mannerKey
+	outputs map[int64]outputKey
 }
+
+// ids are what a row names its tuples by; 0 = it has none.
+type ids struct{ caller, target, served, manner, said int64 }
 
 // target is a targetKey with the model it names.
 type target struct {
@@ -44,19 +51,52 @@ type target struct {
 	model *catalog.Model
 }
 
-func newReader(ro *sql.DB) *Reader {
-	return &Reader{ro: ro, words: words{
+func newReader(ro *sql.DB) (*Reader, error) {
+	query, err := selectAttempts(ro)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{ro: ro, attempts: query, words: words{
 		callers: map[int64]callerKey{}, served: map[int64]servedKey{}, targets: map[int64]target{},
-		manners: map[int64]mannerKey{},
-	}}
+		manners: map[int64]mannerKey{}, outputs: map[int64]outputKey{},
+	}}, nil
 }
 
 // Close closes the connections.
 func (r *Reader) Close() error { return r.ro.Close() }
 
-const selectAttempts = `SELECT lsn, call, n, flags, start, booked, caller, target, served, manner, session,
+const attemptColumns = `lsn, call, n, flags, start, booked, caller, target, served, manner, session,
 	prompt, max_out, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, cost, held, baseline, lines,
-	sent, ttf, first_byte, accepted, ended, reason, notes FROM attempts `
+	sent, ttf, first_byte, accepted, ended, reason, notes`
+
+// lateColumns came after the first schema, in the order in which they are read. A reader never changes a file: in one
+// that no newer server has opened yet, a backup perhaps, they are 0, which says nothing.
+var lateColumns = []string{"said", "bytes", "tools", "broken"}
+
+// selectAttempts is the query of rows as far as the file has their columns.
+func selectAttempts(ro *sql.DB) (query string, err error) {
+	rows, err := ro.Query("SELECT name FROM pragma_table_info('attempts')")
+	if err != nil {
+		return "", fmt.Errorf("read the ledger's columns: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	has := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return "", fmt.Errorf("read the ledger's columns: %w", err)
+		}
+		has[name] = true
+	}
+	query = "SELECT " + attemptColumns
+	for _, name := range lateColumns {
+		if !has[name] {
+			name = "0"
+		}
+		query += ", " + name
+	}
+	return query + " FROM attempts ", rows.Err()
+}
 
 // Entries implements ledger.Reader.
 func (r *Reader) Entries(ctx context.Context, id call.OpID) (es []ledger.Entry, err error) {
@@ -66,7 +106,7 @@ func (r *Reader) Entries(ctx context.Context, id call.OpID) (es []ledger.Entry, 
 		es = append(es, c)
 		return nil
 	}
-	_, err = r.rows(ctx, selectAttempts+"WHERE call = ? ORDER BY lsn", []any{id[:]}, keep)
+	_, err = r.rows(ctx, r.attempts+"WHERE call = ? ORDER BY lsn", []any{id[:]}, keep)
 	if err != nil {
 		return nil, fmt.Errorf("read call %s: %w", id, err)
 	}
@@ -79,7 +119,7 @@ func (r *Reader) Scan(ctx context.Context, w ledger.Window, each func(*ledger.En
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
-	const query = selectAttempts + "WHERE lsn >= ? AND lsn < ? ORDER BY lsn LIMIT ?"
+	query := r.attempts + "WHERE lsn >= ? AND lsn < ? ORDER BY lsn LIMIT ?"
 	for from < to {
 		last, err := r.rows(ctx, query, []any{int64(from), int64(to), int64(page)}, each)
 		if err != nil {
@@ -135,7 +175,7 @@ func (r *Reader) place(ctx context.Context, t time.Time, end ledger.LSN) (ledger
 	return lo, nil
 }
 
-// rows runs a query of selectAttempts' columns, gives each row and returns the last one's place; 0 = there was none.
+// rows runs a query of rows, gives each row and returns the last one's place; 0 = there was none.
 // It uses the driver's rows: database/sql converts each column through reflection, which doubles the time.
 func (r *Reader) rows(
 	ctx context.Context, query string, args []any, each func(*ledger.Entry) error,
@@ -194,7 +234,7 @@ func fetch(ctx context.Context, dc any, query string, args []any) (all [][]drive
 	}
 }
 
-// decode makes an entry of a row of selectAttempts.
+// decode makes an entry of a row.
 func (r *Reader) decode(ctx context.Context, conn *sql.Conn, v []driver.Value, e *ledger.Entry) error {
 	c := columns{values: v}
 	lines := e.Attempt.Lines[:0]
@@ -205,7 +245,7 @@ func (r *Reader) decode(ctx context.Context, conn *sql.Conn, v []driver.Value, e
 	flags := c.int()
 	a.Facts.Start = instant(c.int())
 	e.Booked = time.UnixMilli(c.int()).UTC()
-	caller, target, served, man := c.int(), c.int(), c.int(), c.int()
+	k := ids{caller: c.int(), target: c.int(), served: c.int(), manner: c.int()}
 	a.Facts.Caller.Session = c.text()
 	a.Order.Prompt, a.Order.MaxOut = int(c.int()), int(c.int())
 	a.Usage = llm.Usage{
@@ -218,6 +258,8 @@ func (r *Reader) decode(ctx context.Context, conn *sql.Conn, v []driver.Value, e
 		Sent: c.micros(), ProviderTTF: c.micros(), FirstByte: c.micros(), Accepted: c.micros(), End: c.micros(),
 	}
 	a.Verdict.Reason, a.Verdict.Notes = c.text(), c.text()
+	k.said = c.int()
+	a.Output = call.Output{Seen: k.said != 0, Bytes: int(c.int()), Tools: int(c.int()), Broken: int(c.int())}
 	if c.err != nil {
 		return fmt.Errorf("row %d: %w", e.LSN, c.err)
 	}
@@ -229,36 +271,43 @@ func (r *Reader) decode(ctx context.Context, conn *sql.Conn, v []driver.Value, e
 	a.Verdict.Final = flags&flagFinal != 0
 	a.Order.Stream, a.Order.Judge = flags&flagStream != 0, flags&flagJudge != 0
 	a.Order.N = int(flags >> answersShift)
-	if err := r.say(ctx, conn, e, caller, target, served, man); err != nil {
+	if err := r.say(ctx, conn, e, k); err != nil {
 		return fmt.Errorf("row %d: %w", e.LSN, err)
 	}
 	return nil
 }
 
 // say fills in the words behind a row's ids.
-func (r *Reader) say(ctx context.Context, conn *sql.Conn, e *ledger.Entry, caller, target, served, man int64) error {
+func (r *Reader) say(ctx context.Context, conn *sql.Conn, e *ledger.Entry, is ids) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a := &e.Attempt
-	k, err := look(ctx, conn, r.words.callers, "callers", callerColumns, caller)
+	k, err := look(ctx, conn, r.words.callers, "callers", callerColumns, is.caller)
 	if err != nil {
 		return err
 	}
 	k.fill(&a.Facts)
-	t, err := look(ctx, conn, r.words.targets, "targets", targetColumns, target)
+	t, err := look(ctx, conn, r.words.targets, "targets", targetColumns, is.target)
 	if err != nil {
 		return err
 	}
 	a.Order.Target = t.fill()
-	m, err := look(ctx, conn, r.words.manners, "manners", mannerColumns, man)
+	m, err := look(ctx, conn, r.words.manners, "manners", mannerColumns, is.manner)
 	if err != nil {
 		return err
 	}
 	m.fill(e)
-	if served == 0 {
+	if is.said != 0 {
+		o, err := look(ctx, conn, r.words.outputs, "outputs", outputColumns, is.said)
+		if err != nil {
+			return err
+		}
+		o.fill(a)
+	}
+	if is.served == 0 {
 		return nil
 	}
-	s, err := look(ctx, conn, r.words.served, "served", servedColumns, served)
+	s, err := look(ctx, conn, r.words.served, "served", servedColumns, is.served)
 	a.Served, a.Fingerprint = s.model, s.fingerprint
 	return err
 }

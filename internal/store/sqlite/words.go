@@ -60,6 +60,10 @@ func (k *mannerKey) dest() []any {
 	}
 }
 
+func (k *outputKey) dest() []any {
+	return []any{&k.stop, &k.empty, &k.refusal, &k.repaired, &k.args, &k.language, &k.passed}
+}
+
 // loaded makes the one model that all rows of the target share.
 func (t *target) loaded() {
 	if t.key.model != "" {
@@ -88,6 +92,13 @@ func (k *mannerKey) fill(e *ledger.Entry) {
 	a.Outcome, a.Settlement = call.Outcome(k.outcome), call.Settlement(k.settlement)
 	a.Verdict.Result, a.Verdict.Check, a.Err = call.VerdictResult(k.verdict), k.check, k.err
 	e.Corrects = call.Settlement(k.corrects)
+}
+
+func (k *outputKey) fill(a *call.Attempt) {
+	o := &a.Output
+	o.Stop, o.Empty, o.Refusal = llm.StopReason(k.stop), call.Finding(k.empty), call.Refusal(k.refusal)
+	o.Args, o.Language = call.Finding(k.args), k.language
+	a.Verdict.Repaired, a.Verdict.Passed = call.Finding(k.repaired), k.passed
 }
 
 // intents reads the attempts that have not ended.
@@ -132,7 +143,7 @@ func (r *Reader) intent(ctx context.Context, conn *sql.Conn, v []driver.Value) (
 		return o, fmt.Errorf("intent %d: %w", o.LSN, c.err)
 	}
 	factsFlagged(&a.Facts, flags)
-	if err := r.say(ctx, conn, &e, caller, target, 0, man); err != nil {
+	if err := r.say(ctx, conn, &e, ids{caller: caller, target: target, manner: man}); err != nil {
 		return o, fmt.Errorf("intent %d: %w", o.LSN, err)
 	}
 	o.Intent.Facts, o.Intent.Purpose, o.Intent.Target, o.Intent.Budget = a.Facts, a.Order.Purpose, a.Order.Target, a.Budget

@@ -83,8 +83,8 @@ func (s *statement) first(values ...driver.Value) (v int64, found bool, err erro
 
 const insertAttempt = `INSERT INTO attempts (lsn, call, n, flags, start, booked, caller, target, served, manner,
 	session, prompt, max_out, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, cost, held,
-	baseline, lines, sent, ttf, first_byte, accepted, ended, reason, notes)
-	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	baseline, lines, sent, ttf, first_byte, accepted, ended, reason, notes, said, bytes, tools, broken)
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 func newWriter(dc any) (*writer, error) {
 	c, ok := dc.(preparer)
@@ -100,7 +100,7 @@ func newWriter(dc any) (*writer, error) {
 		{&w.begin, 0, `BEGIN IMMEDIATE`},
 		{&w.commit, 0, `COMMIT`},
 		{&w.rollback, 0, `ROLLBACK`},
-		{&w.attempt, 30, insertAttempt},
+		{&w.attempt, 34, insertAttempt},
 		{&w.intent, 11, `INSERT OR REPLACE INTO intents (lsn, call, n, flags, start, at, caller, target, manner, session,
 			held) VALUES (?,?,?,?,?,?,?,?,?,?,?)`},
 		{&w.resolve, 1, `DELETE FROM intents WHERE lsn = ?`},
@@ -283,6 +283,12 @@ func (w *writer) putEntry(e *ledger.Entry) error {
 	if err != nil {
 		return err
 	}
+	said := int64(0)
+	if a.Output.Seen {
+		if said, err = w.dims.outputs.id(outputOf(a)); err != nil {
+			return err
+		}
+	}
 	w.lines = appendLines(w.lines[:0], a.Lines)
 	v := w.attempt.args
 	v[0].Value, v[1].Value, v[2].Value = int64(e.LSN), a.Facts.ID[:], int64(a.N)
@@ -299,6 +305,8 @@ func (w *writer) putEntry(e *ledger.Entry) error {
 	v[25].Value, v[26].Value = micros(a.Clocks.FirstByte), micros(a.Clocks.Accepted)
 	v[27].Value = micros(a.Clocks.End)
 	v[28].Value, v[29].Value = a.Verdict.Reason, a.Verdict.Notes
+	v[30].Value, v[31].Value = said, int64(a.Output.Bytes)
+	v[32].Value, v[33].Value = int64(a.Output.Tools), int64(a.Output.Broken)
 	_, err = w.attempt.exec()
 	return err
 }

@@ -123,6 +123,11 @@ func Sample(n uint64, at time.Time) call.Attempt {
 		Outcome: call.OK, Settlement: call.Settled,
 		Verdict: call.Verdict{
 			Result: call.Accepted, Check: "invoice-shape", Reason: "ok", Notes: `{"repaired":1}`, Final: true,
+			Passed: "empty,invoice-shape", Repaired: call.Yes,
+		},
+		Output: call.Output{
+			Seen: true, Stop: llm.StopToolUse, Bytes: 1187, Tools: 2, Broken: 1, Args: call.Yes, Empty: call.No,
+			Refusal: call.NotRefused, Language: "en",
 		},
 		Err: "none",
 	}

@@ -124,6 +124,23 @@ func anyEntry(t *rapid.T) ledger.Entry {
 		})
 	}
 	e.Attempt.Cost = money.Nano(rapid.Int64Range(-1<<40, 1<<40).Draw(t, "cost"))
+	return anyOutput(t, e)
+}
+
+// anyOutput gives some rows an answer of arbitrary values; the others have none of them.
+func anyOutput(t *rapid.T, e ledger.Entry) ledger.Entry {
+	if !rapid.Bool().Draw(t, "seen") {
+		return e
+	}
+	a := &e.Attempt
+	text := func(name string) string { return rapid.StringN(0, 8, 16).Draw(t, name) }
+	count := func(name string) int { return int(rapid.Int64().Draw(t, name)) }
+	a.Output = call.Output{
+		Seen: true, Stop: llm.StopReason(text("stop")), Bytes: count("bytes"), Tools: count("tools"),
+		Broken: count("broken"), Args: call.Finding(text("args")), Empty: call.Finding(text("empty")),
+		Refusal: call.Refusal(text("refusal")), Language: text("language"),
+	}
+	a.Verdict.Repaired, a.Verdict.Passed = call.Finding(text("repaired")), text("passed")
 	return e
 }
 
