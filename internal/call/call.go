@@ -114,6 +114,8 @@ const (
 	Compress Purpose = "compress"
 	Probe    Purpose = "probe"
 	Delivery Purpose = "delivery" // nothing is sent: an answer that was refused before goes to the caller after all
+	Shadow   Purpose = "shadow"   // beside a call of an observed route: its answer reaches nobody
+	Observed Purpose = "observed" // nothing is sent: the row that ends a shadow, and tells what it came to
 )
 
 // Order asks for one attempt.

@@ -100,7 +100,7 @@ type Mode string
 // Modes.
 const (
 	Enforce Mode = "enforce"
-	Observe Mode = "observe" // the asked-for model answers; the cascade is only configured
+	Observe Mode = "observe" // the asked-for model answers; what the cascade would have done is recorded beside it
 )
 
 // Route is a name that clients ask for.
@@ -108,6 +108,8 @@ type Route struct {
 	Name     string
 	Match    []string // names and patterns with *; always holds Name
 	Mode     Mode
+	Sample   int    // observe.sample: calls for which the cascade runs as a shadow, in parts per million; 0 = none
+	Shadows  string // observe.budget: node that shadows count against
 	Layers   []Layer
 	OnBudget string         // refuse | best_effort: what happens when an escalation is unaffordable; default refuse
 	Targets  map[string]int // layer name -> share in percent; a gauge, never a quota

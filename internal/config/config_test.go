@@ -94,7 +94,7 @@ func TestTheFullFilesDeploymentsAndRoutes(t *testing.T) {
 	}
 	wantRoute := Route{
 		Name: "procurement", Match: []string{"procurement", "gpt-4o*", "claude-sonnet-4-6"}, Mode: Observe,
-		OnBudget: "best_effort",
+		Sample: 25_000, Shadows: "observe/procurement", OnBudget: "best_effort",
 		Layers: []Layer{
 			{Name: "edge", Use: []string{"house", "flash"}, MaxOutput: 300, Checks: []string{"invoice-shape", "ids-in-context"}},
 			{Name: "mid", Use: []string{"pro"}, Checks: []string{"dated", "sums", "sure"}},

@@ -71,10 +71,14 @@ var docs = map[string]string{
 
 	"fileRoute.match": "Names and patterns with * that the route answers to, beside its own name.",
 	"fileRoute.mode": "enforce: the cascade answers. observe: the asked-for model answers, or the last layer's first " +
-		"deployment where the name does not tell.",
+		"deployment where the name does not tell, and what the cascade would have done is recorded.",
+	"fileRoute.observe":   "In mode observe: run the cascade beside some calls, after their answers. See observe.md.",
 	"fileRoute.layers":    "Steps of the cascade, in order.",
 	"fileRoute.on_budget": "When an escalation is unaffordable: refuse, or answer with the best rejected answer.",
 	"fileRoute.targets":   "Share of calls that each layer should end, by layer name. A gauge, never a quota.",
+
+	"fileObserve.sample": "Share of the calls, drawn at random: 5%, 0.5%, or 0% for none.",
+	"fileObserve.budget": "Budget node that pays for it: observe/NAME. Needed where sample is above 0%.",
 
 	"fileLayer.name":          "Name of the layer, once a route.",
 	"fileLayer.use":           "Deployments, tried in order.",
@@ -98,7 +102,7 @@ var docs = map[string]string{
 	"fileUseCase.oversight": "Oversight protocol, in words.",
 	"fileUseCase.review":    "Date of the next review; past it, weir check warns.",
 
-	"fileBudget.node":     "What is limited: use-case/NAME or team/NAME.",
+	"fileBudget.node":     "What is limited: use-case/NAME, team/NAME, or observe/NAME for the shadows of routes that are observed.",
 	"fileBudget.limit":    "Amount in US dollars per day, month or total, e.g. $1400/day.",
 	"fileBudget.zone":     "Time zone in which days and months begin, e.g. Europe/Berlin.",
 	"fileBudget.on_limit": "What happens at the limit.",

@@ -110,9 +110,16 @@ type fileRoute struct {
 	At       pos
 	Match    words          `key:"match"`
 	Mode     text           `key:"mode" default:"enforce" enum:"enforce|observe"`
+	Observe  fileObserve    `key:"observe"`
 	Layers   []fileLayer    `key:"layers" need:"yes"`
 	OnBudget text           `key:"on_budget" default:"refuse" enum:"refuse|best_effort"`
 	Targets  named[percent] `key:"targets"`
+}
+
+type fileObserve struct {
+	At     pos
+	Sample share `key:"sample" need:"yes"`
+	Budget text  `key:"budget"`
 }
 
 type fileLayer struct {

@@ -51,7 +51,7 @@ func (r *resolver) budgets() {
 	for _, v := range r.f.Budgets {
 		b := Budget{Node: v.Node.v, Limit: v.Limit.v, Period: v.Limit.period, OnLimit: v.OnLimit.v}
 		if v.Node.is() && !isNode(b.Node) {
-			r.p.add(v.Node.at, "write use-case/NAME or team/NAME", "budget node %q is of no known kind", b.Node)
+			r.p.add(v.Node.at, "write use-case/NAME, team/NAME or observe/NAME", "budget node %q is of no known kind", b.Node)
 		}
 		if seen[b.Node] && v.Node.is() {
 			r.p.add(v.Node.at, "keep one", "budget node %q is there twice", b.Node)
@@ -74,7 +74,38 @@ func (r *resolver) budgets() {
 
 func isNode(node string) bool {
 	kind, name, _ := strings.Cut(node, "/")
-	return (kind == "use-case" || kind == "team") && plainName(name)
+	return (kind == "use-case" || kind == "team" || kind == "observe") && plainName(name)
+}
+
+// forShadows reports whether a node is of the kind that only shadows count against.
+func forShadows(node string) bool { return strings.HasPrefix(node, "observe/") }
+
+// shadows holds that the shadows of observed routes have budgets of their own.
+func (r *resolver) shadows() {
+	var nodes []string
+	for _, b := range r.c.Budgets {
+		if forShadows(b.Node) {
+			nodes = append(nodes, b.Node)
+		}
+	}
+	charged := map[string]bool{}
+	for _, e := range r.f.Routes.list {
+		o := e.v.Observe
+		charged[o.Budget.v] = true
+		switch {
+		case o.Budget.is() && !slices.Contains(nodes, o.Budget.v):
+			r.p.add(o.Budget.at, suggest(o.Budget.v, nodes, "budgets for shadows")+" (one named observe/NAME under budgets)",
+				"route %s: observe.budget %q is no budget for shadows", e.name, o.Budget.v)
+		case !o.Budget.is() && o.Sample.v > 0:
+			r.p.add(o.Sample.at, "add budget: observe/NAME, and a limit for it under budgets",
+				"route %s: observe.sample costs money, and no budget pays for it", e.name)
+		}
+	}
+	for _, b := range r.f.Budgets {
+		if b.Node.is() && forShadows(b.Node.v) && isNode(b.Node.v) && !charged[b.Node.v] {
+			r.p.add(b.Node.at, "name it under observe.budget of a route", "no route's shadows count against budget %q", b.Node.v)
+		}
+	}
 }
 
 func (r *resolver) useCases() {
@@ -92,6 +123,8 @@ func (r *resolver) useCases() {
 		}
 		r.class(v.Floor, "use case "+e.name)
 		switch own := "use-case/" + e.name; {
+		case forShadows(u.Budget):
+			r.p.add(v.Budget.at, "give it a budget of its own, use-case/NAME", "use case %s: budget %q is for shadows", e.name, u.Budget)
 		case v.Budget.is() && !slices.Contains(nodes, u.Budget):
 			r.p.add(v.Budget.at, suggest(u.Budget, nodes, "budgets"), "use case %s: unknown budget %q", e.name, u.Budget)
 		case !v.Budget.is() && slices.Contains(nodes, own):
@@ -104,7 +137,7 @@ func (r *resolver) useCases() {
 		r.c.UseCases[e.name] = u
 	}
 	for _, b := range r.f.Budgets {
-		if b.Node.is() && isNode(b.Node.v) && !charged[b.Node.v] {
+		if b.Node.is() && isNode(b.Node.v) && !forShadows(b.Node.v) && !charged[b.Node.v] {
 			r.p.add(b.Node.at, "name it under budget of a use case; use-case/NAME needs a use case NAME or one that names it",
 				"no use case counts against budget %q", b.Node.v)
 		}
@@ -127,10 +160,11 @@ func (r *resolver) reach() {
 // holds warns of layers where the answer of one call without a cap of its own holds more than a whole budget: such calls
 // are refused, however small their answer.
 func (r *resolver) holds() {
-	if len(r.c.Budgets) == 0 {
+	callers := slices.DeleteFunc(slices.Clone(r.c.Budgets), func(b Budget) bool { return forShadows(b.Node) })
+	if len(callers) == 0 {
 		return
 	}
-	least := slices.MinFunc(r.c.Budgets, func(a, b Budget) int { return cmp.Compare(a.Limit, b.Limit) })
+	least := slices.MinFunc(callers, func(a, b Budget) int { return cmp.Compare(a.Limit, b.Limit) })
 	for _, route := range r.c.Routes {
 		for _, l := range route.Layers {
 			for _, name := range l.Use {

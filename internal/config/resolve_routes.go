@@ -107,6 +107,7 @@ func (r *resolver) routes() {
 		for i := range v.Layers {
 			route.Layers = append(route.Layers, r.layer(e.name, &v.Layers[i], route.Layers))
 		}
+		route.Sample, route.Shadows = v.Observe.Sample.v, v.Observe.Budget.v
 		route.Targets = r.targets(e, route.Layers)
 		r.c.Routes = append(r.c.Routes, route)
 	}

@@ -129,6 +129,31 @@ func (*percent) shape() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^(100|[1-9][0-9]?)%$`}
 }
 
+// share is a part of a whole, in parts per million.
+type share struct {
+	given
+	v int
+}
+
+var shareForm = regexp.MustCompile(`^(100|[0-9]{1,2})(?:\.([0-9]{1,4}))?%$`)
+
+func (s *share) read(raw string) error {
+	m := shareForm.FindStringSubmatch(raw)
+	if m == nil {
+		return fmt.Errorf("%q is not a share (write 5%%, or 0.5%%)", raw)
+	}
+	whole, err := strconv.Atoi(m[1])
+	part, partErr := strconv.Atoi((m[2] + "0000")[:4])
+	if s.v = whole*10_000 + part; err != nil || partErr != nil || s.v > 1_000_000 {
+		return fmt.Errorf("share %q is more than 100%%", raw)
+	}
+	return nil
+}
+
+func (*share) shape() map[string]any {
+	return map[string]any{"type": "string", "pattern": shareForm.String()}
+}
+
 type day struct {
 	given
 	v string

@@ -25,6 +25,7 @@ type dispatch struct {
 	usageAsked bool
 	capped     bool      // the caller gave an output cap
 	open       *exchange // under way; nil = none
+	watch      *watched  // the call is of a route in observe mode; nil = not
 
 	n         int                // attempts so far
 	last      ledger.LSN         // of the latest row

@@ -84,6 +84,9 @@ func (x *exchange) Recv() (llm.Delta, error) {
 		x.failure = x.classify(err)
 		return llm.Delta{}, x.failure
 	}
+	if x.d.watch != nil {
+		x.d.watch.see(x, d)
+	}
 	return d, err
 }
 
@@ -249,7 +252,7 @@ func (x *exchange) note(d llm.Delta) {
 // Judge records what became of the answer.
 func (x *exchange) Judge(v call.Verdict) {
 	x.a.Verdict = v
-	if v.Result != call.Accepted {
+	if v.Result != call.Accepted || x.a.Order.Purpose == call.Shadow {
 		return
 	}
 	c := &x.a.Clocks

@@ -28,9 +28,11 @@ type Gateway struct {
 	Cascade *cascade.Cascade
 	Watch   Watcher
 	Now     func() time.Time
+	Draw    func(n int) int // a number from 0 to n-1, each as likely: which observed calls get a shadow
 
-	snap   atomic.Pointer[Snapshot]
-	tokens estimator
+	snap    atomic.Pointer[Snapshot]
+	tokens  estimator
+	shadows shadows
 }
 
 // Watcher is told what happened, for metrics and the access log. Implementations must not block.
@@ -71,6 +73,9 @@ type Route struct {
 	Layers     []cascade.Layer
 	BestEffort bool
 	Baseline   call.Target // the route's dearest target: what the frontier would have cost
+	Sample     int         // of observed calls, for a shadow of the cascade: parts per million
+	Shadows    string      // budget node of those
+	Watched    *Route      // of a route in observe mode, cut down to the model that was asked for: the whole of it
 }
 
 // UseCase is what a call's use case demands.

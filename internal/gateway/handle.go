@@ -47,6 +47,7 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	err = g.durable(ctx, d, ended(err))
 	err = s.end(err) // encode what was held back
 	g.told(d, s, facts, env.Stream, err)
+	g.follow(d, facts, raw, err) // observe
 	if err == nil || s.Committed() {
 		return nil
 	}

@@ -28,17 +28,28 @@ func (g *Gateway) plan(snap *Snapshot, d *dispatch, in Inbound, f *call.Facts, e
 	p := cascade.Plan{
 		Attempts: snap.Attempts, BestEffort: r.BestEffort, Stream: env.Stream, MaxOut: env.MaxOutput, N: env.N,
 	}
-	var denied error
-	for i, l := range r.Layers {
+	if denied := g.cut(snap, *f, env, r.Layers, &p); len(p.Layers) == 0 {
+		return p, nothingLeft(r.Name, denied, p.Skips)
+	}
+	if r.Watched != nil {
+		d.watch = g.observe(snap, *f, env, r.Watched)
+	}
+	return p, nil
+}
+
+// cut puts into a plan what policy permits of a route's layers and what fits, and why the rest was left out. The error is
+// the last denial.
+func (g *Gateway) cut(snap *Snapshot, f call.Facts, env llm.Envelope, layers []cascade.Layer, p *cascade.Plan) (denied error) {
+	for i, l := range layers {
 		kept, skips := l, len(p.Skips)
 		kept.Targets = nil
 		for _, t := range l.Targets {
-			if _, err := snap.Policy.Permit(*f, call.Order{Target: t}); err != nil {
+			if _, err := snap.Policy.Permit(f, call.Order{Target: t}); err != nil {
 				denied = err
 				p.Skips = append(p.Skips, cascade.Skip{Layer: l.Name, Deployment: t.Deployment, Why: llm.AsError(err).Param})
 				continue
 			}
-			if why := g.unfit(t, l.Brief, i == len(r.Layers)-1, env); why != "" {
+			if why := g.unfit(t, l.Brief, i == len(layers)-1, env); why != "" {
 				p.Skips = append(p.Skips, cascade.Skip{Layer: l.Name, Deployment: t.Deployment, Why: why})
 				continue
 			}
@@ -51,10 +62,7 @@ func (g *Gateway) plan(snap *Snapshot, d *dispatch, in Inbound, f *call.Facts, e
 			p.Layers = append(p.Layers, kept)
 		}
 	}
-	if len(p.Layers) == 0 {
-		return p, nothingLeft(r.Name, denied, p.Skips)
-	}
-	return p, nil
+	return denied
 }
 
 // unfit says why a model cannot take the request; "" = it can. A brief layer gets a brief, whatever the request's size;
@@ -164,7 +172,7 @@ func (s *Snapshot) observed(r *Route, name string, c call.Caller) (*Route, error
 		return nil, briefOnly(r.Layers[len(r.Layers)-1].Targets[0].Deployment)
 	}
 	only := cascade.Layer{Name: asked.LayerName, Number: asked.Layer, Targets: []call.Target{asked}}
-	return &Route{Name: r.Name, Layers: []cascade.Layer{only}, Baseline: r.Baseline}, nil
+	return &Route{Name: r.Name, Layers: []cascade.Layer{only}, Baseline: r.Baseline, Watched: r}, nil
 }
 
 // Names lists what a key may ask for: routes, then deployments.

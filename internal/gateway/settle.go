@@ -113,8 +113,11 @@ func (x *exchange) settle(u *llm.Usage) {
 	if x.whole && d.prompt == 0 && u.Prompt() > 0 && x.a.Settlement == call.Settled {
 		d.prompt = u.Prompt()
 	}
-	if x.a.Verdict.Result == call.Accepted {
+	if x.a.Verdict.Result == call.Accepted && x.a.Order.Purpose != call.Shadow {
 		x.a.Baseline = d.wouldHaveCost(*u, x.a)
+	}
+	if d.watch != nil {
+		d.watch.note(d.snap, &x.a)
 	}
 	if x.a.Clocks.End == 0 {
 		x.a.Clocks.End = x.since()

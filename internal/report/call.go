@@ -29,6 +29,7 @@ type Call struct {
 	Cost      string    `json:"cost_usd"`
 	Frontier  string    `json:"frontier_would_have_cost_usd,omitzero"`
 	Clocks    *Clocks   `json:"clocks,omitzero"` // of the attempt that answered
+	Observed  *Observed `json:"observed,omitzero"`
 	Attempts  []Attempt `json:"attempts"`
 }
 
@@ -137,11 +138,18 @@ func CallOf(attempts []call.Attempt) Call {
 		Team: f.Caller.Team, UseCase: f.Caller.UseCase, Workflow: f.Caller.Workflow, Agent: f.Caller.Agent,
 		Session: f.Caller.Session, DataClass: f.Class.Name(),
 	}
+	c.Observed = observedOf(attempts)
 	var cost money.Nano
 	for _, a := range attempts {
-		cost += a.Cost
+		if a.Order.Purpose == call.Observed { // told under observed
+			continue
+		}
 		row := attemptOf(a)
 		c.Attempts = append(c.Attempts, row)
+		if a.Order.Purpose == call.Shadow { // not the caller's cost, nor its answer
+			continue
+		}
+		cost += a.Cost
 		if a.Verdict.Result == call.Accepted {
 			c.Answered, c.Clocks = true, &row.Clocks
 			c.Frontier = a.Baseline.Decimal()

@@ -44,6 +44,7 @@ func snapshot(c *config.Config, now time.Time) (*gateway.Snapshot, error) {
 	for _, r := range c.Routes {
 		route := gateway.Route{
 			Name: r.Name, Match: r.Match, Observe: r.Mode == config.Observe, BestEffort: r.OnBudget == "best_effort",
+			Sample: r.Sample, Shadows: r.Shadows,
 		}
 		for i, l := range r.Layers {
 			layer := cascade.Layer{Name: l.Name, Number: i + 1, MaxOut: l.MaxOutput, Brief: l.Brief}

@@ -45,7 +45,8 @@ func (s *Server) Serve(ctx context.Context) error {
 		s.opt.Log.Warn("calls were still under way at the end of limits.drain; they are cut", slog.String("cause", late.Error()))
 		_ = api.Close()
 	}
-	_ = admin.Close() // a scrape that is cut comes again
+	s.gateway.Drain(drain) // shadows of observed calls
+	_ = admin.Close()      // a scrape that is cut comes again
 	err = errors.Join(err, s.Close())
 	s.opt.Log.Info("stopped; the ledger is flushed")
 	return err
@@ -125,6 +126,13 @@ func (s *Server) Close() error {
 	return s.closed
 }
 
+// ended is a context that is over.
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
 func (s *Server) close() error {
 	var errs []error
 	for _, l := range []net.Listener{s.api, s.admin} {
@@ -133,6 +141,9 @@ func (s *Server) close() error {
 				errs = append(errs, err)
 			}
 		}
+	}
+	if s.gateway != nil {
+		s.gateway.Drain(ended())
 	}
 	if s.sender != nil {
 		s.sender.Close()

@@ -48,6 +48,8 @@ type Options struct {
 	// DroppedLines is how many log lines were dropped; nil = none ever are.
 	DroppedLines func() uint64
 	Random       io.Reader // default crypto/rand
+	// Draw gives a number from 0 to n-1, each as likely: which observed calls get a shadow. Default: math/rand.
+	Draw func(n int) int
 	// NoFirstKey: no key is made when there is none; for servers that no client will call.
 	NoFirstKey bool
 	// Sender sends attempts in place of the HTTP client; for benchmarks.
@@ -110,6 +112,9 @@ func New(opt Options) (s *Server, err error) {
 	}
 	if opt.Random == nil {
 		opt.Random = rand.Reader
+	}
+	if opt.Draw == nil {
+		opt.Draw = mathrand.IntN
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
@@ -195,7 +200,7 @@ func (s *Server) buildGateway() error {
 			llm.OpenAI: {RequestWriter: chat, AnswerReader: chat}, llm.Anthropic: {RequestWriter: messages, AnswerReader: messages},
 			llm.Gemini: {RequestWriter: generate, AnswerReader: generate},
 		},
-		Holder: holder{s.budgets}, Sender: sender, Journal: s.journal, Now: s.now,
+		Holder: holder{s.budgets}, Sender: sender, Journal: s.journal, Now: s.now, Draw: s.opt.Draw,
 		Cascade: &cascade.Cascade{
 			Jitter: func(most time.Duration) time.Duration { return time.Duration(mathrand.Int64N(int64(most) + 1)) },
 			Compress: func(q *llm.Request, r cascade.Rejected) (call.Brief, error) {

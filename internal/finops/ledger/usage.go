@@ -155,6 +155,9 @@ func named(s string) string {
 
 func (t *tally) add(e *Entry) {
 	a := &e.Attempt
+	if a.Order.Purpose == call.Observed { // what a shadow came to: its attempts have rows of their own
+		return
+	}
 	t.total.add(e)
 	in := t.total
 	if t.by != nil {
@@ -167,7 +170,7 @@ func (t *tally) add(e *Entry) {
 		g.add(e)
 		in = g
 	}
-	if e.Corrects != "" {
+	if e.Corrects != "" || a.Order.Purpose == call.Shadow { // a shadow costs, and answers nobody
 		return
 	}
 	t.follow(a, in)
@@ -213,7 +216,7 @@ func (s *sums) add(e *Entry) {
 			s.out += l.Amount
 		}
 	}
-	if r := a.Verdict.Result; r == call.Rejected || r == call.Errored {
+	if r := a.Verdict.Result; (r == call.Rejected || r == call.Errored) && a.Order.Purpose != call.Shadow {
 		s.Wasted += a.Cost
 	}
 	if n := s.sure(a.Settlement); n != nil {
@@ -258,7 +261,7 @@ func (s *sums) measure(a *call.Attempt) {
 	if c.FirstByte > 0 {
 		s.first = append(s.first, us(c.FirstByte))
 	}
-	if c.Accepted > 0 {
+	if c.Accepted > 0 { // never in a shadow
 		s.accepted = append(s.accepted, us(c.Accepted))
 	}
 	if n := a.Usage.Completion(); n > 0 && took > time.Millisecond {
