@@ -5,16 +5,18 @@ FUZZTIME ?= 10s
 # Seconds after which no further fuzz target is begun; 0 = all of them run.
 FUZZCAP  ?= 0
 KILLS    ?= 1000
+# SDKs that must be there; python and agents can be added.
+SDKS     ?= go,npm
 TOOLS    := $(CURDIR)/.cache/tools
 # Where threads meet: the packages that are worth the ten times slower race build.
 RACE     := ./internal/gateway/... ./internal/finops/ledger/... ./internal/finops/budget/... \
             ./internal/models/upstream/... ./internal/routing/cascade/... ./internal/server/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint fmt bench microbench fuzz show show-kills show-fuzz kill tools
+.PHONY: help build run test conformance race lint fmt bench microbench fuzz show show-kills show-fuzz kill tools
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the static binary ./weir
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o weir ./cmd/weir
@@ -25,6 +27,9 @@ run: ## run the demo: no keys, no network
 test: ## run all tests
 	$(GO) test ./...
 	cd tools && $(GO) test ./...
+
+conformance: ## let the SDKs of clients talk to Weir (Go and npm; Python where it is; needs the network once)
+	cd test/conformance && $(GO) vet ./... && WEIR_SDKS=$(SDKS) $(GO) test -count=1 ./...
 
 race: ## run the tests of the concurrent packages with the race detector
 	CGO_ENABLED=1 $(GO) test -race $(RACE)

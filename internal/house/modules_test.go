@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -27,9 +28,9 @@ type modFile struct {
 	Replace []struct{ Old struct{ Path string } }
 }
 
-func (m *modFile) version(path string) string {
+func (m *modFile) version(module string) string {
 	for _, r := range m.Require {
-		if r.Path == path {
+		if r.Path == module {
 			return r.Version
 		}
 	}
@@ -75,10 +76,32 @@ func TestModules(t *testing.T) {
 	for _, f := range checkModules(&l) {
 		t.Error(f)
 	}
-	var tools modFile
-	editJSON(t, filepath.Join(dir, "tools", "go.mod"), &tools)
-	if len(tools.Replace) > 0 {
-		t.Error("tools/go.mod: has a replace: it does not travel with the module")
+	for _, other := range modules {
+		var m modFile
+		editJSON(t, filepath.Join(dir, filepath.FromSlash(other.path), "go.mod"), &m)
+		if len(m.Replace) > 0 {
+			t.Errorf("%s/go.mod: has a replace: it does not travel with the module", other.path)
+		}
+	}
+}
+
+// modules are those beside the product's, each with the reason why it is one of its own.
+var modules = []struct{ path, why string }{
+	{"tools", "linters and their many modules are pinned, and reach no user"},
+	{"test/conformance", "the providers' SDKs are only what we are tested with, and reach no user"},
+}
+
+// TestEveryModuleHasItsReason finds a go.mod that nobody has explained: its Go files would escape every other rule.
+func TestEveryModuleHasItsReason(t *testing.T) {
+	house := load(os.DirFS(root(t)))
+	for p := range house.texts {
+		dir := path.Dir(p)
+		if path.Base(p) != "go.mod" || dir == "." || within(p, "testdata") {
+			continue
+		}
+		if !slices.ContainsFunc(modules, func(m struct{ path, why string }) bool { return m.path == dir && m.why != "" }) {
+			t.Errorf("%s: is a module of its own: say why in the table of modules", p)
+		}
 	}
 }
 

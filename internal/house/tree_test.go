@@ -56,7 +56,7 @@ type tree struct {
 // textNames are texts by extension or by name.
 var textNames = []string{
 	".go", ".md", ".mod", ".yaml", ".yml", ".sh", ".txt", ".sql", ".ts", ".tsx", ".css", ".html", ".py",
-	".gitignore", "Makefile", "Dockerfile", "run",
+	".mjs", ".gitignore", "Makefile", "Dockerfile", "run", "package-lock.json",
 }
 
 // load reads a tree. A folder with a go.mod of its own is another module: its texts count, its Go files do not.
