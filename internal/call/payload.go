@@ -126,7 +126,19 @@ type Fidelity struct {
 	SourceSHA, BriefSHA [32]byte
 	SourceTokens        int // estimated
 	BriefTokens         int // estimated
+	Kind                BriefKind
+	Appended            int // pinned facts that the words of the brief lacked, added to them as a list
 }
+
+// BriefKind says how a brief was made.
+type BriefKind string
+
+// Kinds of briefs.
+const (
+	WholeBrief      BriefKind = "whole"      // nothing had to be left out
+	ExtractiveBrief BriefKind = "extractive" // words of the source
+	SummaryBrief    BriefKind = "summary"    // a model's words, held against the source
+)
 
 // Passed reports whether nothing pinned was lost and nothing was invented.
 func (f Fidelity) Passed() bool {

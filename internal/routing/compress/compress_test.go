@@ -164,7 +164,7 @@ func TestRowsAreKeptWhole(t *testing.T) {
 	array.WriteString("{}]")
 	for name, c := range map[string]struct{ data, row string }{
 		"table": {rows.String(), "PO-7213;Supplier 213;313.50 EUR;2026-01-18"},
-		"json":  {array.String(), `{"order":"PO-7213","supplier":"Supplier 213","amount":"313.50 EUR"},`},
+		"json":  {array.String(), `{"order":"PO-7213","supplier":"Supplier 213","amount":"313.50 EUR"}`},
 	} {
 		req := &llm.Request{Messages: []llm.Message{
 			say(llm.User, "Look the orders up."), toolUse("1", "orders", `{"all":true}`), toolResult("1", c.data),
@@ -268,13 +268,32 @@ func TestImagesOfTheLastTurnStay(t *testing.T) {
 }
 
 func TestRejectedAnswerTravels(t *testing.T) {
-	req := &llm.Request{Messages: []llm.Message{say(llm.User, "Extract the supplier.")}}
-	b, err := Extract(req, Options{Answer: `{"supplier":"Acme"}`, Failure: `at "/amount": required`})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(b.Text(), `[rejected attempt] {"supplier":"Acme"}`) {
-		t.Errorf("the rejected answer is not carried:\n%s", b.Text())
+	mail := "Acme GmbH sent invoice INV-402 over $1,250.00, due 2026-12-01."
+	req := &llm.Request{Messages: []llm.Message{say(llm.User, mail), say(llm.Assistant, "Noted."), say(llm.User, "Extract it.")}}
+	for name, tt := range map[string]struct {
+		answer string
+		want   string // "" = nothing is carried
+	}{
+		"fields, those alone that the source has": {
+			"```json\n" + `{"supplier":"Acme GmbH","invoice":"INV-402","paid":true,"total":"$9,999.00","lines":[{"due":"2026-12-01"}]}`,
+			"\n- supplier: Acme GmbH\n- invoice: INV-402\n- lines.due: 2026-12-01",
+		},
+		"cut off":      {`{"supplier":"Acme GmbH","invoice":"INV-4`, "\n- supplier: Acme GmbH"},
+		"prose":        {"INV-402 is over $1,250.00 and was paid on 2027-01-01.", "\n- id: INV-402\n- amount: $1,250.00"},
+		"all invented": {`{"supplier":"Bolt AG","total":17}`, ""},
+		"no answer":    {"", ""},
+	} {
+		b, err := Extract(req, Options{Answer: tt.answer, Failure: `at "/amount": required`})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		_, got, _ := strings.Cut(b.Text(), paramsHead)
+		if got != tt.want {
+			t.Errorf("%s: carried %q, want %q", name, got, tt.want)
+		}
+		if strings.Contains(b.Text(), "9,999") || strings.Contains(b.Text(), "Bolt") {
+			t.Errorf("%s: what the answer made up went upward:\n%s", name, b.Text())
+		}
 	}
 }
 

@@ -386,7 +386,33 @@ func wordAfter(s string, i int) string {
 
 // normal lowers case and writes every run of space as one.
 func normal(s string) string {
-	return strings.Join(strings.Fields(strings.ToLower(s)), " ")
+	if isNormal(s) {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for w := range strings.FieldsSeq(s) {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		for _, r := range w {
+			b.WriteRune(unicode.ToLower(r))
+		}
+	}
+	return b.String()
+}
+
+// isNormal reports whether normal would change nothing of a text without other letters than English.
+func isNormal(s string) bool {
+	space := true // none may come first
+	for i := range len(s) {
+		c := s[i]
+		if c >= utf8.RuneSelf || upper(c) || c < ' ' || c == ' ' && space {
+			return false
+		}
+		space = c == ' '
+	}
+	return !space || s == ""
 }
 
 // negations mark a sentence as a negated obligation, in normal form.

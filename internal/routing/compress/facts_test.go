@@ -65,7 +65,7 @@ func TestForbids(t *testing.T) {
 
 func TestMeasureFindsLossAndInvention(t *testing.T) {
 	source := "[user] INV-402 is over $500 and due on 2026-01-02.\n[user] INV-4021 never."
-	units := split([]piece{{label: "user", text: "INV-402 is over $500 and due on 2026-01-02.", turn: true}})
+	units := split([]piece{{label: "user", text: "INV-402 is over $500 and due on 2026-01-02.", turn: true}}).units
 	pins := pinnedOf(units, everyUnit(units))
 	for brief, want := range map[string][3]int{
 		"INV-402 is over $500 and due on 2026-01-02.":  {3, 3, 0},
@@ -73,8 +73,8 @@ func TestMeasureFindsLossAndInvention(t *testing.T) {
 		"INV-402 is over $5000":                        {3, 1, 1},
 		"INV-403 is due on 2026-01-02":                 {3, 1, 1},
 	} {
-		f := measure(source, draft{text: brief}, pins)
-		if got := [3]int{f.Pinned, f.Kept, f.Invented}; got != want {
+		kept, invented := measure([]string{source}, draft{text: brief}, pins)
+		if got := [3]int{len(pins), kept, invented}; got != want {
 			t.Errorf("%q: pinned, kept, invented = %v, want %v", brief, got, want)
 		}
 	}
@@ -82,11 +82,11 @@ func TestMeasureFindsLossAndInvention(t *testing.T) {
 
 func TestSealRefusesALossyBrief(t *testing.T) {
 	f := &frame{req: &llm.Request{}, pieces: []piece{{label: "user", text: "INV-402"}}}
-	units := split(f.pieces)
-	if _, err := f.seal("[user] INV-402", draft{text: "[user] nothing"}, pinnedOf(units, everyUnit(units)), Options{}); err == nil {
+	units := split(f.pieces).units
+	if _, err := f.seal(draft{text: "[user] nothing"}, pinnedOf(units, everyUnit(units)), 0, call.ExtractiveBrief, Options{}); err == nil {
 		t.Error("a brief without its pinned id was made")
 	}
-	if _, err := f.seal("[user] INV-402", draft{text: "[user] INV-402 INV-999"}, nil, Options{}); err == nil {
+	if _, err := f.seal(draft{text: "[user] INV-402 INV-999"}, nil, 0, call.SummaryBrief, Options{}); err == nil {
 		t.Error("a brief with an invented id was made")
 	}
 }

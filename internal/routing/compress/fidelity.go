@@ -3,8 +3,7 @@ package compress
 import (
 	"slices"
 	"strings"
-
-	"github.com/weirhq/weir/internal/call"
+	"unicode"
 )
 
 // pin is a fact that must survive, and the unit it stands in.
@@ -14,16 +13,16 @@ type pin struct {
 }
 
 // everyUnit lists all units.
-func everyUnit(units []unit) []int {
-	ids := make([]int, len(units))
+func everyUnit(units []unit) []int32 {
+	ids := make([]int32, len(units))
 	for i := range ids {
-		ids[i] = i
+		ids[i] = int32(i)
 	}
 	return ids
 }
 
 // union merges two ascending lists.
-func union(a, b []int) []int {
+func union(a, b []int32) []int32 {
 	out := slices.Concat(a, b)
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -31,7 +30,7 @@ func union(a, b []int) []int {
 
 // pinnedOf lists the pinned facts: all of the units in ids, and the negated obligations of every turn. A fact that
 // occurs twice is listed once.
-func pinnedOf(units []unit, ids []int) []pin {
+func pinnedOf(units []unit, ids []int32) []pin {
 	var out []pin
 	seen := map[string]bool{}
 	add := func(f fact, i int) {
@@ -42,11 +41,12 @@ func pinnedOf(units []unit, ids []int) []pin {
 		}
 	}
 	next := 0
-	for i, u := range units {
+	for i := range units {
+		u := &units[i]
 		if u.shard {
 			continue
 		}
-		chosen := next < len(ids) && ids[next] == i
+		chosen := next < len(ids) && ids[next] == int32(i)
 		if chosen {
 			next++
 			for _, f := range factsOf(u.text) {
@@ -96,14 +96,25 @@ func spaced(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	for line := range strings.SplitSeq(s, "\n") {
-		gap := "\n"
-		for w := range strings.FieldsSeq(line) {
-			b.WriteString(gap)
-			b.WriteString(w)
-			gap = " "
-		}
+		b.WriteByte('\n')
+		b.WriteString(spacedLine(line))
 	}
 	return b.String()
+}
+
+// spacedLine is one line of it: the line itself where nothing changes.
+func spacedLine(line string) string {
+	before := ' '
+	odd := func(r rune) bool { // a space that would not stay
+		was := before
+		before = r
+		return r != ' ' && unicode.IsSpace(r) || r == ' ' && was == ' '
+	}
+	line = strings.TrimSpace(line)
+	if !strings.ContainsFunc(line, odd) {
+		return line
+	}
+	return strings.Join(strings.Fields(line), " ")
 }
 
 // readings calls yield with the bounds of every fact that the atom may be or begin or end, given what stands around it.
@@ -145,23 +156,34 @@ func (t text) holds(f fact) bool {
 	return t.keys[f.key]
 }
 
-// measure counts pinned facts, those that the brief keeps, and numbers or ids in it that the source lacks.
-func measure(source string, brief draft, pins []pin) call.Fidelity {
-	fid := call.Fidelity{Pinned: len(pins)}
-	if brief.text == source { // the pins are of the source
-		fid.Kept = len(pins)
-		return fid
-	}
-	b, src := textOf(brief), textOf(draft{text: source})
+// measure counts pinned facts, those that the brief keeps, and numbers or ids in it that no text of the evidence has.
+func measure(evidence []string, brief draft, pins []pin) (kept, invented int) {
+	has := textOf(brief)
 	for _, p := range pins {
-		if b.holds(p.fact) {
-			fid.Kept++
+		if has.holds(p.fact) {
+			kept++
 		}
 	}
-	for _, f := range factsOf(spaced(brief.text)) {
-		if !src.holds(f) {
-			fid.Invented++
+	return kept, len(unfounded(evidence, brief.text))
+}
+
+// unfounded lists the facts of a text that no text of the evidence has, in any reading. Only the text's own facts are kept
+// in memory, however many the evidence has.
+func unfounded(evidence []string, text string) map[string]bool {
+	open := map[string]bool{}
+	for _, f := range factsOf(spaced(text)) {
+		open[f.key] = true
+	}
+	for _, e := range evidence {
+		for line := range strings.SplitSeq(e, "\n") {
+			if len(open) == 0 {
+				return open
+			}
+			s := spacedLine(line)
+			for a, ok := nextAtom(s, 0); ok; a, ok = nextAtom(s, a.end) {
+				readings(s, a, func(start, end int) { delete(open, normal(s[start:end])) })
+			}
 		}
 	}
-	return fid
+	return open
 }

@@ -2,7 +2,6 @@ package compress
 
 import (
 	"bufio"
-	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,37 +55,35 @@ func (r nqRow) passage(i int) string {
 // contexts builds, for each of the first n questions, a context of size passages: the gold one at a moving place
 // among the hardest distractors, which are the other rows' passages that BM25 rates highest for the question.
 func contexts(rows []nqRow, n, size int) []*llm.Request {
-	x := newIndex(len(rows))
-	for _, r := range rows {
-		x.add(r.Ctxs[0].Title + " " + r.Ctxs[0].Text)
-	}
 	var out []*llm.Request
 	for i := range rows[:min(n, len(rows))] {
-		q := map[int32]bool{}
-		words(rows[i].Question, func(w string) {
-			if id, ok := x.ids[w]; ok {
-				q[id] = true
-			}
-		})
-		scores := bm25(x.docs, x.df, q)
-		ids := everyUnit(make([]unit, len(rows)))
-		slices.SortStableFunc(ids, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
-		var pick []int
-		for _, j := range ids {
-			if j != i && rows[j].Ctxs[0].Title != rows[i].Ctxs[0].Title && len(pick) < size-1 {
-				pick = append(pick, j)
-			}
-		}
-		pick = slices.Insert(pick, (i*7)%min(size, len(pick)+1), i)
-		var b strings.Builder
-		for k, j := range pick {
-			b.WriteString(rows[j].passage(k+1) + "\n\n")
-		}
-		out = append(out, &llm.Request{Messages: []llm.Message{{Role: llm.User, Parts: []llm.Part{
-			{Text: b.String()}, {Text: rows[i].Question + "?"},
-		}}}})
+		out = append(out, contextOf(rows, i, size))
 	}
 	return out
+}
+
+// contextOf builds the context of one question.
+func contextOf(rows []nqRow, i, size int) *llm.Request {
+	q := queryTerms(rows[i].Question)
+	x := postings{df: make([]int32, len(q))}
+	for _, r := range rows {
+		x.size = append(x.size, 0)
+		x.add(r.Ctxs[0].Title+" "+r.Ctxs[0].Text, q, len(x.list))
+	}
+	var pick []int
+	for _, j := range order(x.bm25(), -1) {
+		if int(j) != i && rows[j].Ctxs[0].Title != rows[i].Ctxs[0].Title && len(pick) < size-1 {
+			pick = append(pick, int(j))
+		}
+	}
+	pick = slices.Insert(pick, (i*7)%min(size, len(pick)+1), i)
+	var b strings.Builder
+	for k, j := range pick {
+		b.WriteString(rows[j].passage(k+1) + "\n\n")
+	}
+	return &llm.Request{Messages: []llm.Message{{Role: llm.User, Parts: []llm.Part{
+		{Text: b.String()}, {Text: rows[i].Question + "?"},
+	}}}}
 }
 
 // survival compresses each context by a factor and returns the share of questions one of whose answers is still

@@ -156,18 +156,19 @@ func TestManyObligations(t *testing.T) {
 }
 
 func TestObligationsAreHeldOnlyWhole(t *testing.T) {
-	units := split([]piece{{label: "user", text: "You must not pay it.\nNever call.", turn: true}})
+	units := split([]piece{{label: "user", text: "You must not pay it.\nNever call.", turn: true}}).units
 	pins := pinnedOf(units, nil)
-	whole := render([]piece{{label: "user"}}, units, []int{0, 1}, nil)
-	if f := measure("x", whole, pins); f.Pinned != 2 || f.Kept != 2 {
-		t.Errorf("fidelity %+v, want 2 of 2", f)
+	whole, _ := render([]piece{{label: "user"}}, source{units: units}, []int32{0, 1}, nil)
+	if kept, _ := measure([]string{"x"}, whole, pins); len(pins) != 2 || kept != 2 {
+		t.Errorf("%d of %d kept, want 2 of 2", kept, len(pins))
 	}
-	half := render([]piece{{label: "user"}}, units, []int{1}, nil)
-	if f := measure("x", half, pins); f.Kept != 1 {
-		t.Errorf("fidelity %+v, want 1 of 2", f)
+	half, _ := render([]piece{{label: "user"}}, source{units: units}, []int32{1}, nil)
+	if kept, _ := measure([]string{"x"}, half, pins); kept != 1 {
+		t.Errorf("%d kept, want 1 of 2", kept)
 	}
-	if f := measure("x", render([]piece{{label: "user"}}, units, []int{1}, pins), pins); f.Kept != 2 {
-		t.Errorf("fidelity %+v, want the lost one in the list of facts", f)
+	listed, appended := render([]piece{{label: "user"}}, source{units: units}, []int32{1}, pins)
+	if kept, _ := measure([]string{"x"}, listed, pins); kept != 2 || appended != 1 {
+		t.Errorf("%d kept, %d appended, want the lost one in the list of facts", kept, appended)
 	}
 }
 

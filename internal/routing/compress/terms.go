@@ -1,14 +1,15 @@
 package compress
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 // words calls yield with every word of s: lower case, light stem, stop words left out. Digits are words; "INV-402" is
-// "inv" and "402".
-func words(s string, yield func(string)) {
+// "inv" and "402". The bytes are valid until yield returns.
+func words(s string, yield func([]byte)) {
 	var buf [64]byte
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
@@ -27,27 +28,27 @@ func words(s string, yield func(string)) {
 			}
 			i += n
 		}
-		if word := stem(string(w)); word != "" && !stopWords[word] {
+		if word := stem(w); len(word) > 0 && !stopWords[string(word)] {
 			yield(word)
 		}
 	}
 }
 
 // stem takes the commonest English endings off, so that "approved" finds "approval" no more than it must, but
-// "invoices" finds "invoice".
-func stem(w string) string {
+// "invoices" finds "invoice". It changes w.
+func stem(w []byte) []byte {
 	n := len(w)
+	ends := func(s string) bool { return bytes.HasSuffix(w, []byte(s)) }
 	switch {
-	case n > 4 && strings.HasSuffix(w, "ies"):
-		return w[:n-3] + "y"
-	case n > 5 && strings.HasSuffix(w, "ing"):
+	case n > 4 && ends("ies"):
+		return append(w[:n-3], 'y')
+	case n > 5 && ends("ing"):
 		return w[:n-3]
-	case n > 4 && strings.HasSuffix(w, "ed"):
+	case n > 4 && ends("ed"):
 		return w[:n-2]
-	case n > 3 && strings.HasSuffix(w, "s") && !strings.HasSuffix(w, "ss") && !strings.HasSuffix(w, "us") &&
-		!strings.HasSuffix(w, "is"):
-		return strings.TrimSuffix(w[:n-1], "e")
-	case n > 4 && strings.HasSuffix(w, "e"):
+	case n > 3 && ends("s") && !ends("ss") && !ends("us") && !ends("is"):
+		return bytes.TrimSuffix(w[:n-1], []byte("e"))
+	case n > 4 && ends("e"):
 		return w[:n-1]
 	}
 	return w
@@ -65,7 +66,17 @@ ce il elle el los las y es por con para una lo se
 func stopSet(list string) map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(list) {
-		m[stem(w)] = true
+		m[string(stem([]byte(w)))] = true
 	}
 	return m
 }
+
+// hash is FNV-1a of a word, going on from h; hashStart begins one.
+func hash(h uint64, w []byte) uint64 {
+	for _, c := range w {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return (h ^ 0xff) * 1099511628211
+}
+
+const hashStart = 14695981039346656037

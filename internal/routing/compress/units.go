@@ -6,17 +6,20 @@ import (
 	"unicode/utf8"
 )
 
-// unit is what is kept or left out as a whole: a sentence, or a row of a table, log or JSON document.
+// unit is what is kept or left out as a whole: a sentence, a row of a table or log, an element of a JSON document.
 type unit struct {
-	piece   int // index of its piece
-	passage int // running number of its paragraph
 	text    string
-	line    bool // begins a line
-	row     bool // a row of data: it stands for itself, its neighbours say nothing of it
-	head    int  // rows of a table: the unit that names its columns, as an index; -1 = none
-	turn    bool // of a turn of the conversation
-	user    bool // said by the user
-	shard   bool // part of a token too long for a unit: it has no meaning by itself and is left out of every brief
+	piece   int32 // index of its piece
+	passage int32 // running number of its paragraph
+	head    int32 // the unit that names its columns, or the object that it is of, as an index; -1 = none
+	node    int32 // the array or object of a JSON document that it stands in, as an index; -1 = none
+	line    bool  // begins a line
+	row     bool  // a row of data: it stands for itself, its neighbours say nothing of it
+	log     bool  // a line of a log
+	alarm   bool  // a line that tells of an error
+	turn    bool  // of a turn of the conversation
+	user    bool  // said by the user
+	shard   bool  // part of a token too long for a unit: it has no meaning by itself and is left out of every brief
 }
 
 const (
@@ -24,49 +27,133 @@ const (
 	passageSize = 12  // units: a paragraph is taken in stretches of this many
 )
 
-// split cuts pieces into units, in order. Every unit is a substring of its piece.
-func split(pieces []piece) []unit {
-	var out []unit
-	passage := 0
-	for i, p := range pieces {
-		inPassage, head := 0, -1
-		lines := strings.Split(p.text, "\n")
-		for n, line := range lines {
-			if strings.TrimSpace(line) == "" {
-				passage++
-				inPassage, head = 0, -1
-				continue
-			}
-			row := rowLike(line)
-			if row && n+1 < len(lines) && headsTable(line, lines[n+1]) {
-				head = len(out)
-			} else if !row {
-				head = -1
-			}
-			for k, s := range cutLine(line) {
-				if inPassage == passageSize {
-					passage++
-					inPassage = 0
-				}
-				u := unit{
-					piece: i, passage: passage, text: s.text, line: k == 0, row: row, head: head, turn: p.turn,
-					user: p.user, shard: s.shard,
-				}
-				if head == len(out) {
-					u.head = -1
-				}
-				out = append(out, u)
-				inPassage++
-			}
-		}
-		passage++
-	}
-	return out
+// source is the pieces cut into units, in order, and the arrays and objects of the JSON documents among them. Every unit
+// is a substring of its piece.
+type source struct {
+	units []unit
+	nodes []node
 }
 
-// headsTable reports whether a row names the columns of the row after it: no digits, as many separators.
+// cutter is one cutting of pieces.
+type cutter struct {
+	source
+	piece     piece
+	at        int32 // number of the piece
+	passage   int32
+	inPassage int
+	head      int32
+	flat      bool // leave JSON documents as lines
+}
+
+// split cuts pieces into units.
+func split(pieces []piece) source { return cutAll(pieces, false) }
+
+// splitFlat cuts pieces into units without regard to JSON documents.
+func splitFlat(pieces []piece) source { return cutAll(pieces, true) }
+
+func cutAll(pieces []piece, flat bool) source {
+	room := len(pieces)
+	for _, p := range pieces {
+		room += max(len(p.text)/128, strings.Count(p.text, "\n"))
+	}
+	c := &cutter{flat: flat}
+	c.units = make([]unit, 0, room)
+	for i, p := range pieces {
+		c.piece, c.at = p, int32(i)
+		c.cutPiece()
+		c.gap()
+	}
+	return c.source
+}
+
+// gap begins a new passage.
+func (c *cutter) gap() {
+	c.passage++
+	c.inPassage, c.head = 0, -1
+}
+
+// add appends a unit of the piece under way.
+func (c *cutter) add(u unit) {
+	if c.inPassage == passageSize {
+		c.passage++
+		c.inPassage = 0
+	}
+	u.piece, u.passage, u.turn, u.user = c.at, c.passage, c.piece.turn, c.piece.user
+	c.units = append(c.units, u)
+	c.inPassage++
+}
+
+// cutPiece cuts the piece line by line; a JSON document of some length is cut by its elements.
+func (c *cutter) cutPiece() {
+	c.inPassage, c.head = 0, -1
+	text, noJSON := c.piece.text, 0 // before noJSON a bracket opens no document
+	for at := 0; at < len(text); {
+		end := at + strings.IndexByte(text[at:], '\n')
+		if end < at {
+			end = len(text)
+		}
+		line := text[at:end]
+		if opens(line) && !c.flat && at >= noJSON {
+			from := at + strings.IndexAny(line, "{[")
+			doc := scanJSON(text, from)
+			if doc.ok && doc.end-from > longUnit {
+				c.gap()
+				c.cutJSON(text, from, doc)
+				c.gap()
+				at = doc.end
+				continue
+			}
+			noJSON = doc.end
+		}
+		next := ""
+		if end < len(text) {
+			next, _, _ = strings.Cut(text[end+1:min(len(text), end+1+longUnit)], "\n")
+		}
+		c.takeLine(line, next)
+		at = end + 1
+	}
+}
+
+// opens reports whether a line could begin a JSON document.
+func opens(line string) bool {
+	t := strings.TrimLeft(line, " \t")
+	return t != "" && (t[0] == '{' || t[0] == '[')
+}
+
+// takeLine adds the units of a line, which another follows.
+func (c *cutter) takeLine(line, next string) {
+	if strings.TrimSpace(line) == "" {
+		c.gap()
+		return
+	}
+	row := rowLike(line)
+	switch {
+	case row && headsTable(line, next):
+		c.head = int32(len(c.units))
+	case !row:
+		c.head = -1
+	}
+	isLog := row && logLine(line)
+	alarm := !c.piece.turn && alarming(line, isLog)
+	for k, s := range cutLine(line) {
+		u := unit{text: s.text, line: k == 0, row: row, log: isLog, alarm: alarm && k == 0, head: c.head, node: -1, shard: s.shard}
+		if c.head == int32(len(c.units)) {
+			u.head = -1
+		}
+		c.add(u)
+	}
+}
+
+// headsTable reports whether a row names the columns of the row after it: as many separators, and no digits in it unless
+// a rule of dashes follows.
 func headsTable(row, next string) bool {
-	if strings.ContainsAny(row, "0123456789{}[]<>") || !strings.ContainsAny(row, "|;,\t") {
+	if strings.ContainsAny(row, "{}[]<>") {
+		return false
+	}
+	if strings.Contains(next, "--") && strings.Trim(next, "|+-: \t\r") == "" {
+		return true
+	}
+	if strings.ContainsAny(row, "0123456789") {
 		return false
 	}
 	for _, sep := range []string{"|", "\t", ";", ","} {
@@ -74,7 +161,18 @@ func headsTable(row, next string) bool {
 			return strings.Count(next, sep) == n
 		}
 	}
-	return false
+	return columns(row) >= 2 && columns(next) >= 2
+}
+
+// columns counts the gaps of two spaces or more within a line, as they stand between the columns of a listing.
+func columns(line string) int {
+	t, n := strings.TrimSpace(line), 0
+	for i := 1; i+1 < len(t); i++ {
+		if t[i] == ' ' && t[i+1] == ' ' && t[i-1] != ' ' && strings.IndexByte(".!?", t[i-1]) < 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // cut is one stretch of a line. shard: it begins or ends inside a token.
@@ -94,23 +192,29 @@ func cutLine(line string) []cut {
 		parts = sentences(line)
 	}
 	for _, s := range parts {
-		for s = strings.TrimSpace(s); len(s) > longUnit; s = strings.TrimSpace(s) {
-			at := cutAt(s)
-			if at > 0 {
-				out = append(out, cut{text: strings.TrimSpace(s[:at])})
-				s = s[at:]
-				continue
-			}
-			end := strings.IndexFunc(s, seam)
-			if end < 0 {
-				end = len(s)
-			}
-			out = appendShards(out, s[:end])
-			s = s[end:]
+		out = appendCuts(out, s)
+	}
+	return out
+}
+
+// appendCuts adds a text, cut where it is longer than a unit may be.
+func appendCuts(out []cut, s string) []cut {
+	for s = strings.TrimSpace(s); len(s) > longUnit; s = strings.TrimSpace(s) {
+		at := cutAt(s)
+		if at > 0 {
+			out = append(out, cut{text: strings.TrimSpace(s[:at])})
+			s = s[at:]
+			continue
 		}
-		if s != "" {
-			out = append(out, cut{text: s})
+		end := strings.IndexFunc(s, seam)
+		if end < 0 {
+			end = len(s)
 		}
+		out = appendShards(out, s[:end])
+		s = s[end:]
+	}
+	if s != "" {
+		out = append(out, cut{text: s})
 	}
 	return out
 }
@@ -175,10 +279,7 @@ func rowLike(line string) bool {
 	if strings.Count(t, "|") >= 2 || strings.Count(t, "\t") >= 2 || tight(t, ";") >= 2 {
 		return true
 	}
-	if isDigit(t[0]) && len(t) > 19 && (t[4] == '-' || t[2] == ':') { // begins with a time stamp
-		return true
-	}
-	return tight(t, ",") >= 3
+	return tight(t, ",") >= 3 || columns(t) >= 2 || logLine(t)
 }
 
 // tight counts how often sep stands without a space after it.
