@@ -43,7 +43,7 @@ func frameOf(req *llm.Request, o Options) (*frame, error) {
 	}
 	names := toolNames(msgs)
 	for i, m := range msgs[:tail] {
-		first := i == 0 || i == opening(msgs)
+		first := i <= opening(msgs)
 		switch {
 		case i == asked:
 			f.takeAsk(f.withoutRules(m.Parts, true), o)

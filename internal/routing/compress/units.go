@@ -86,6 +86,10 @@ func (c *cutter) add(u unit) {
 // cutPiece cuts the piece line by line; a JSON document of some length is cut by its elements.
 func (c *cutter) cutPiece() {
 	c.inPassage, c.head = 0, -1
+	if !c.piece.turn && !c.flat && codeLike(c.piece.text) {
+		c.cutCode()
+		return
+	}
 	text, noJSON := c.piece.text, 0 // before noJSON a bracket opens no document
 	for at := 0; at < len(text); {
 		end := at + strings.IndexByte(text[at:], '\n')
