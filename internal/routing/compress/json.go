@@ -36,83 +36,104 @@ type document struct {
 	spans []span
 }
 
+// scanner is one pass over a document.
+type scanner struct {
+	document
+	s    string
+	open []int32 // spans that are open
+	want expectation
+}
+
+// expectation is what may come next.
+type expectation uint8
+
+const (
+	wantValue expectation = iota // or the end of an array
+	wantKey                      // or the end of an object
+	wantColon
+	wantNext // a comma or an end
+)
+
 // scanJSON follows the grammar of JSON from a bracket on. It checks what tells JSON from other text, not every number.
 func scanJSON(s string, from int) document {
-	var d document
-	var open []int32 // spans that are open
-	var kinds []byte
-	const value, key, colon, after = 0, 1, 2, 3
-	state := value
-	for i := from; i < len(s); {
-		c := s[i]
-		switch {
-		case c == ' ' || c == '\n' || c == '\t' || c == '\r':
-			i++
-			continue
-		case state == after || (state == key || state == value) && (c == '}' || c == ']'):
-			switch {
-			case c == ',' && state == after:
-				state = value
-				if kinds[len(kinds)-1] == '{' {
-					state = key
-				}
-			case c == '}' && kinds[len(kinds)-1] == '{', c == ']' && kinds[len(kinds)-1] == '[':
-				top := open[len(open)-1]
-				d.spans[top] = span{int32(i + 1), int32(len(d.spans))}
-				open, kinds = open[:len(open)-1], kinds[:len(kinds)-1]
-				if len(open) == 0 {
-					d.ok, d.end = true, i+1
-					return d
-				}
-				state = after
-			default:
-				d.end = i
-				return d
-			}
-			i++
-		case state == colon:
-			if c != ':' {
-				d.end = i
-				return d
-			}
-			state = value
-			i++
-		case c == '"':
-			i = stringEnd(s, i)
-			if state == key {
-				state = colon
-			} else {
-				state = after
-			}
-		case state == key:
-			d.end = i
-			return d
-		case c == '{' || c == '[':
-			if len(open) == maxDepth {
-				d.end = i
-				return d
-			}
-			open, kinds = append(open, int32(len(d.spans))), append(kinds, c)
-			d.spans = append(d.spans, span{})
-			state = value
-			if c == '{' {
-				state = key
-			}
-			i++
-		default:
-			n := plainEnd(s, i)
-			if n == i {
-				d.end = i
-				return d
-			}
-			i, state = n, after
+	c := scanner{s: s}
+	for i := skipSpace(s, from); i < len(s); i = skipSpace(s, i) {
+		next := c.token(i)
+		if next == i {
+			c.end = i
+			return c.document
+		}
+		i = next
+		if len(c.open) == 0 {
+			c.ok, c.end = true, i
+			return c.document
 		}
 	}
-	for _, at := range open { // cut off: what is open ends with the text
-		d.spans[at] = span{int32(len(s)), int32(len(d.spans))}
+	for _, at := range c.open { // cut off: what is open ends with the text
+		c.spans[at] = span{int32(len(s)), int32(len(c.spans))}
 	}
-	d.ok, d.end = len(open) > 0, len(s)
-	return d
+	c.ok, c.end = len(c.open) > 0, len(s)
+	return c.document
+}
+
+// token takes the token at i and returns where it ends; i = it does not belong there.
+func (c *scanner) token(i int) int {
+	switch b := c.s[i]; {
+	case b == '}' || b == ']':
+		return c.closed(i, b)
+	case b == ',' && c.want == wantNext:
+		c.want = c.inside()
+		return i + 1
+	case b == ':' && c.want == wantColon:
+		c.want = wantValue
+		return i + 1
+	case b == '"' && c.want == wantKey:
+		c.want = wantColon
+		return stringEnd(c.s, i)
+	case c.want != wantValue:
+		return i
+	case b == '"':
+		c.want = wantNext
+		return stringEnd(c.s, i)
+	case b == '{' || b == '[':
+		return c.opened(i)
+	}
+	c.want = wantNext
+	return plainEnd(c.s, i)
+}
+
+// inside is what an element of the innermost span begins with.
+func (c *scanner) inside() expectation {
+	if c.s[c.spans[c.open[len(c.open)-1]].end] == '{' {
+		return wantKey
+	}
+	return wantValue
+}
+
+// opened begins a span. Until it ends, its end holds where it began.
+func (c *scanner) opened(i int) int {
+	if len(c.open) == maxDepth {
+		return i
+	}
+	c.open = append(c.open, int32(len(c.spans)))
+	c.spans = append(c.spans, span{end: int32(i)})
+	c.want = c.inside()
+	return i + 1
+}
+
+// closed ends the innermost span, by its own bracket.
+func (c *scanner) closed(i int, bracket byte) int {
+	if len(c.open) == 0 || c.want == wantColon {
+		return i
+	}
+	top := c.open[len(c.open)-1]
+	object := c.s[c.spans[top].end] == '{'
+	if object != (bracket == '}') || object && c.want == wantValue {
+		return i
+	}
+	c.spans[top] = span{int32(i + 1), int32(len(c.spans))}
+	c.open, c.want = c.open[:len(c.open)-1], wantNext
+	return i + 1
 }
 
 // stringEnd is behind the string that begins at i.
