@@ -154,8 +154,15 @@ type Exchange interface {
 	Close() (Attempt, error)
 }
 
-// ErrNotSent marks an error of an attempt of which no byte of the request left: nothing can have been billed.
-var ErrNotSent = errors.New("the request was not sent")
+// Marks of errors.
+var (
+	// ErrNotSent: of an attempt of which no byte of the request left; nothing can have been billed.
+	ErrNotSent = errors.New("the request was not sent")
+	// ErrGivenUp: Weir itself ended the attempt, since its layer's time was over.
+	ErrGivenUp = errors.New("the layer's time was over")
+	// ErrNoRoom: the answer does not fit into what the process may keep in memory. Another attempt would not either.
+	ErrNoRoom = errors.New("no room for the answer")
+)
 
 // Clocks are durations since the call's start. Zero = did not happen.
 type Clocks struct {

@@ -83,12 +83,13 @@ type Deployment struct {
 	WireID   string // what the provider calls the model
 }
 
-// Check is one named validator of an answer. Exactly one of its fields after Name is set.
+// Check is one named validator of an answer: by schema, regex, references or arithmetic.
 type Check struct {
 	Name       string
 	Schema     []byte // JSON Schema, read from its file
 	SchemaPath string
 	Regex      string // must match the answer's text
+	Early      bool   // a match of Regex in an answer's beginning is one in the whole
 	References string // every match in the answer must occur in the request
 	Arithmetic bool   // every "a op b = c" that the answer states must hold
 	Doubt      int    // percent of doubt up to which an answer passes; 0 = not this kind
@@ -111,8 +112,16 @@ type Route struct {
 	Sample   int    // observe.sample: calls for which the cascade runs as a shadow, in parts per million; 0 = none
 	Shadows  string // observe.budget: node that shadows count against
 	Layers   []Layer
-	OnBudget string         // refuse | best_effort: what happens when an escalation is unaffordable; default refuse
+	OnBudget string // refuse | best_effort: what happens when an escalation is unaffordable; default refuse
+	Stream   Stream
 	Targets  map[string]int // layer name -> share in percent; a gauge, never a quota
+}
+
+// Stream says how a route holds answers back until they are judged.
+type Stream struct {
+	KeepaliveAfter time.Duration // without a byte, a streaming client is told that its answer is under way
+	GiveUpAfter    time.Duration // the most that one held layer may take
+	Prefix         bool          // release: prefix
 }
 
 // Layer is one step of a route's cascade. Its number is its place, from 1.

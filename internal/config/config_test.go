@@ -100,7 +100,12 @@ func TestTheFullFilesDeploymentsAndRoutes(t *testing.T) {
 			{Name: "mid", Use: []string{"pro"}, Checks: []string{"dated", "sums", "sure"}},
 			{Name: "top", Use: []string{"gpt"}, Brief: true, Compress: []string{"extractive"}},
 		},
+		Stream:  Stream{KeepaliveAfter: 3 * time.Second, GiveUpAfter: 120 * time.Second},
 		Targets: map[string]int{"edge": 75, "mid": 20, "top": 5},
+	}
+	wantStream := Stream{KeepaliveAfter: 2 * time.Second, GiveUpAfter: 45 * time.Second, Prefix: true}
+	if got := c.Routes[1].Stream; got != wantStream {
+		t.Errorf("stream %+v, want %+v", got, wantStream)
 	}
 	if diff := cmp.Diff(wantRoute, c.Routes[0], cmp.Transformer("empty",
 		func(s []string) string { return fmt.Sprint(s) })); diff != "" {

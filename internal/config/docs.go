@@ -79,6 +79,13 @@ var docs = map[string]string{
 
 	"fileObserve.sample": "Share of the calls, drawn at random: 5%, 0.5%, or 0% for none.",
 	"fileObserve.budget": "Budget node that pays for it: observe/NAME. Needed where sample is above 0%.",
+	"fileRoute.stream":   "How answers are held back until they are judged.",
+
+	"fileStream.keepalive_after": "Pause after which a streaming client that waits for a held answer gets a keep-alive, and " +
+		"again after each. Status 200 leaves with the first; errors are then told in the stream.",
+	"fileStream.give_up_after": "Longest time of one held layer; then the next one is asked. At most 120s.",
+	"fileStream.release": "accepted: a held stream leaves when its layer's checks passed on the whole. prefix: as soon as they " +
+		"pass on its beginning; from then on the call cannot escalate.",
 
 	"fileLayer.name":          "Name of the layer, once a route.",
 	"fileLayer.use":           "Deployments, tried in order.",

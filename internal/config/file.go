@@ -113,6 +113,7 @@ type fileRoute struct {
 	Observe  fileObserve    `key:"observe"`
 	Layers   []fileLayer    `key:"layers" need:"yes"`
 	OnBudget text           `key:"on_budget" default:"refuse" enum:"refuse|best_effort"`
+	Stream   fileStream     `key:"stream"`
 	Targets  named[percent] `key:"targets"`
 }
 
@@ -120,6 +121,13 @@ type fileObserve struct {
 	At     pos
 	Sample share `key:"sample" need:"yes"`
 	Budget text  `key:"budget"`
+}
+
+type fileStream struct {
+	At        pos
+	Keepalive duration `key:"keepalive_after" default:"3s"`
+	GiveUp    duration `key:"give_up_after" default:"120s"`
+	Release   text     `key:"release" default:"accepted" enum:"accepted|prefix"`
 }
 
 type fileLayer struct {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -30,7 +31,7 @@ func (r *resolver) checks() {
 		}
 		c := Check{
 			Name: e.name, SchemaPath: v.Schema.v, Regex: v.Regex.v, References: v.References.v,
-			Arithmetic: v.Arithmetic.v, Doubt: v.Doubt.v,
+			Arithmetic: v.Arithmetic.v, Doubt: v.Doubt.v, Early: v.Regex.is() && early(v.Regex.v),
 		}
 		if v.Arithmetic.is() && !v.Arithmetic.v {
 			r.p.add(v.Arithmetic.at, "remove the check, or write true", "check %s: arithmetic is off", e.name)
@@ -109,8 +110,35 @@ func (r *resolver) routes() {
 		}
 		route.Sample, route.Shadows = v.Observe.Sample.v, v.Observe.Budget.v
 		route.Targets = r.targets(e, route.Layers)
+		route.Stream = r.stream(e.name, v.Stream, route.Layers)
 		r.c.Routes = append(r.c.Routes, route)
 	}
+}
+
+// longestHold is the most that a held layer may take: clients wait for about five minutes in all.
+const longestHold = 120 * time.Second
+
+func (r *resolver) stream(route string, v fileStream, layers []Layer) Stream {
+	s := Stream{KeepaliveAfter: v.Keepalive.v, GiveUpAfter: v.GiveUp.v, Prefix: v.Release.v == "prefix"}
+	if s.KeepaliveAfter < 50*time.Millisecond {
+		r.p.add(v.Keepalive.at, "write at least 50ms", "route %s: keepalive_after %s is too short", route, s.KeepaliveAfter)
+	}
+	if s.GiveUpAfter <= 0 || s.GiveUpAfter > longestHold {
+		r.p.add(v.GiveUp.at, "write at most 120s: clients give up after 300s, and a cascade has several layers",
+			"route %s: give_up_after %s is out of range", route, s.GiveUpAfter)
+	}
+	if !s.Prefix {
+		return s
+	}
+	for _, l := range layers {
+		for _, name := range l.Checks {
+			if c, known := r.c.Checks[name]; known && !c.Early {
+				r.p.add(v.Release.at, "a regex without $ and \\b can; or write release: accepted",
+					"route %s: the beginning of an answer cannot decide check %s of layer %s", route, name, l.Name)
+			}
+		}
+	}
+	return s
 }
 
 // claim takes a name for a route. A name that an earlier pattern takes already is only warned of.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirhq/weir/internal/call"
@@ -35,6 +36,10 @@ type dispatch struct {
 	rule      string             // that permitted the latest attempt
 	waited    time.Duration      // for providers
 	booked    func(call.Attempt) // told of every row; nil = nobody
+	keepAlive time.Duration      // of the route
+	began     atomic.Int64       // when the first byte left for the client, since the call's start; 0 = none has
+	room      int64              // bytes of memory reserved for answers that are kept back
+	kept      int64              // of them in use
 }
 
 var _ call.Dispatcher = (*dispatch)(nil)

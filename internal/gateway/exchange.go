@@ -24,6 +24,7 @@ const (
 	sizedAhead = 1 << 20         // bytes that are reserved on a provider's word, before they have come
 	leastRoom  = 1 << 10         // bytes that are reserved when it does not tell
 	usageGrace = 2 * time.Second // for the usage to come after the end of an answer
+	heldFactor = 2               // bytes in memory for one of a held frame: its own, and what was read of it
 )
 
 // exchange is one attempt under way: it reads the answer, keeps its meters and clocks, and settles once.
@@ -94,6 +95,9 @@ func (x *exchange) Recv() (llm.Delta, error) {
 func (x *exchange) body() (llm.Delta, error) {
 	body, err := readAnswer(x.reply.Body, x.reply.Header)
 	if err != nil {
+		return llm.Delta{}, err
+	}
+	if err := x.d.keep(len(body)); err != nil {
 		return llm.Delta{}, err
 	}
 	x.a.Clocks.ProviderTTF = x.since()
@@ -182,6 +186,9 @@ func (x *exchange) frame() (llm.Delta, error) {
 		return llm.Delta{}, io.ErrUnexpectedEOF
 	}
 	if x.a.Order.Judge {
+		if err := x.d.keep(heldFactor * len(raw)); err != nil {
+			return llm.Delta{}, err
+		}
 		raw = bytes.Clone(raw)
 	}
 	d, err := x.reader.Read(raw)
@@ -256,10 +263,16 @@ func (x *exchange) Judge(v call.Verdict) {
 		return
 	}
 	c := &x.a.Clocks
-	if c.Accepted = x.since(); c.FirstByte == 0 {
-		c.FirstByte = c.Accepted
-	} else {
+	switch {
+	case c.Accepted > 0: // judged again: it was let go before its end
+	case c.FirstByte > 0: // live
 		c.Accepted = c.FirstByte
+	default:
+		c.Accepted = x.since()
+		c.FirstByte = c.Accepted
+	}
+	if began := time.Duration(x.d.began.Load()); began > 0 {
+		c.FirstByte = min(c.FirstByte, began)
 	}
 }
 

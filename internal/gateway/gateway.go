@@ -25,6 +25,7 @@ type Gateway struct {
 	Holder  holder
 	Sender  sender
 	Journal journal
+	Memory  memory // of answers that are kept back
 	Cascade *cascade.Cascade
 	Watch   Watcher
 	Now     func() time.Time
@@ -72,6 +73,8 @@ type Route struct {
 	Observe    bool
 	Layers     []cascade.Layer
 	BestEffort bool
+	KeepAlive  time.Duration // pause after which a streaming client that waits is told so; 0 = never
+	Hold       cascade.Hold
 	Baseline   call.Target // the route's dearest target: what the frontier would have cost
 	Sample     int         // of observed calls, for a shadow of the cascade: parts per million
 	Shadows    string      // budget node of those
@@ -113,6 +116,7 @@ type Out interface {
 // Head is what is known when the headers leave. On a stream, what the whole call cost is known only later.
 type Head struct {
 	Stream    bool
+	Early     bool // headers leave before an answer is known: Stream and Class only
 	Complete  bool // the call is over: cost, attempts and overhead are final
 	Target    call.Target
 	Rule      string

@@ -42,13 +42,17 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	defer cancel()
 	raw := call.NewRaw(in.Body, env, front.Decode)
 	raw.Forward = in.Forward
-	s := &sink{out: out, front: front, env: env, d: d, facts: facts}
+	s := g.sink(d, in, out, env, facts, cancel)
+	defer s.close()
+	if p.Holds() {
+		s.pulse.start()
+	}
 	err = g.run(ctx, d, facts, p, raw, s) // cascade
 	err = g.durable(ctx, d, ended(err))
 	err = s.end(err) // encode what was held back
 	g.told(d, s, facts, env.Stream, err)
 	g.follow(d, facts, raw, err) // observe
-	if err == nil || s.Committed() {
+	if err == nil || s.pulse.begun() {
 		return nil
 	}
 	if d.n > 0 { // what it cost, although it was not answered

@@ -35,7 +35,11 @@ type watched struct {
 // shadow.
 func (g *Gateway) observe(snap *Snapshot, f call.Facts, env llm.Envelope, r *Route) *watched {
 	w := &watched{
-		plan: cascade.Plan{Attempts: snap.Attempts, Stream: env.Stream, MaxOut: env.MaxOutput, N: env.N}, node: r.Shadows,
+		plan: cascade.Plan{
+			Attempts: snap.Attempts, Stream: env.Stream, MaxOut: env.MaxOutput, N: env.N,
+			Hold: cascade.Hold{GiveUp: r.Hold.GiveUp},
+		},
+		node: r.Shadows,
 	}
 	_ = g.cut(snap, f, env, r.Layers, &w.plan) // why nothing is left is the cascade's to say, which was not asked
 	if len(w.plan.Layers) == 0 {

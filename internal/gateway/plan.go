@@ -3,6 +3,7 @@ package gateway
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/governance/identity"
@@ -24,9 +25,10 @@ func (g *Gateway) plan(snap *Snapshot, d *dispatch, in Inbound, f *call.Facts, e
 			Hint: "it may ask for: " + strings.Join(in.Key.Routes, ", "),
 		}
 	}
-	d.baseline = r.Baseline
+	d.baseline, d.keepAlive = r.Baseline, r.KeepAlive
 	p := cascade.Plan{
 		Attempts: snap.Attempts, BestEffort: r.BestEffort, Stream: env.Stream, MaxOut: env.MaxOutput, N: env.N,
+		Hold: r.Hold,
 	}
 	if denied := g.cut(snap, *f, env, r.Layers, &p); len(p.Layers) == 0 {
 		return p, nothingLeft(r.Name, denied, p.Skips)
@@ -134,13 +136,16 @@ func (s *Snapshot) route(name string, k *identity.Key, c call.Caller) (*Route, e
 		if s.BriefOnly[name] && !c.RawContext {
 			return nil, briefOnly(name)
 		}
-		return &Route{Name: name, Layers: []cascade.Layer{l}, Baseline: l.Targets[0]}, nil
+		return &Route{Name: name, Layers: []cascade.Layer{l}, Baseline: l.Targets[0], KeepAlive: directKeepAlive}, nil
 	}
 	return nil, &llm.Error{
 		Code: llm.CodeModel, Message: "unknown model " + quoteShort(name), Param: "model",
 		Hint: "this key may ask for: " + strings.Join(s.Names(k), ", "),
 	}
 }
+
+// directKeepAlive is the pause after which a client that named a deployment hears of a tool call that is kept back.
+const directKeepAlive = 3 * time.Second
 
 func briefOnly(deployment string) error {
 	return &llm.Error{
@@ -172,7 +177,9 @@ func (s *Snapshot) observed(r *Route, name string, c call.Caller) (*Route, error
 		return nil, briefOnly(r.Layers[len(r.Layers)-1].Targets[0].Deployment)
 	}
 	only := cascade.Layer{Name: asked.LayerName, Number: asked.Layer, Targets: []call.Target{asked}}
-	return &Route{Name: r.Name, Layers: []cascade.Layer{only}, Baseline: r.Baseline, Watched: r}, nil
+	return &Route{
+		Name: r.Name, Layers: []cascade.Layer{only}, Baseline: r.Baseline, KeepAlive: r.KeepAlive, Watched: r,
+	}, nil
 }
 
 // Names lists what a key may ask for: routes, then deployments.

@@ -61,6 +61,18 @@ type Hold interface {
 	Node() string
 }
 
+// memory bounds the bytes that calls keep in it, together with the bodies of their requests.
+type memory interface {
+	Take(n int64) bool
+	Give(n int64)
+}
+
+// waker is a Front that can keep a waiting client of a stream awake.
+type waker interface {
+	// KeepAlive is what may stand between any two frames of a stream, and before the first: it says nothing.
+	KeepAlive() []byte
+}
+
 type holder interface {
 	Hold(context.Context, call.Facts, money.Nano) (Hold, error)
 }

@@ -23,7 +23,7 @@ func (x *exchange) Close() (call.Attempt, error) {
 	case x.finished:
 		x.a.Outcome = call.OK
 	case x.failure == nil || (x.ctx != nil && x.ctx.Err() != nil):
-		x.a.Outcome, x.a.Err = call.Canceled, "canceled"
+		x.a.Outcome, x.a.Err = call.Canceled, ending(x.ctx)
 	default:
 		x.a.Outcome, x.a.Err = call.Cut, string(x.failure.Code)
 	}
@@ -43,7 +43,7 @@ func (x *exchange) lost(ctx context.Context, err error) error {
 	x.a.Outcome = call.Failed
 	silent := e.Upstream == 0 && !errors.Is(e, call.ErrNotSent)
 	if ctx.Err() != nil {
-		x.a.Outcome, x.a.Err, err = call.Canceled, "canceled", context.Cause(ctx)
+		x.a.Outcome, x.a.Err, err = call.Canceled, ending(ctx), context.Cause(ctx)
 	}
 	u := &llm.Usage{}
 	switch {
@@ -55,6 +55,14 @@ func (x *exchange) lost(ctx context.Context, err error) error {
 	}
 	x.settle(u)
 	return err
+}
+
+// ending says who ended an attempt: Weir, whose layer's time was over, or the caller.
+func ending(ctx context.Context) string {
+	if ctx != nil && errors.Is(context.Cause(ctx), call.ErrGivenUp) {
+		return "given_up"
+	}
+	return "canceled"
 }
 
 // estimatedInput is the likely number of tokens of the request.

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"context"
-	"fmt"
 	"slices"
 
 	"github.com/weirhq/weir/internal/call"
@@ -12,13 +10,15 @@ import (
 )
 
 // sink writes the one answer in the caller's dialect. The terminal group, from which on an agent may act, is kept back
-// until end is called, after the ledger is durable.
+// until end is called, after the ledger is durable; tool calls belong to it from their first frame on. A client that
+// waits for more of a stream hears keep-alives meanwhile.
 type sink struct {
 	out   Out
 	front Front
 	env   llm.Envelope
 	d     *dispatch
 	facts call.Facts
+	pulse pulse
 
 	order     call.Order
 	writer    wire.StreamWriter // when frames are translated
@@ -32,7 +32,24 @@ type sink struct {
 
 var _ cascade.Sink = (*sink)(nil)
 
-// Committed reports whether bytes have reached the caller.
+// sink makes the sink of a call. gone ends the call when its client has left. Close it.
+func (g *Gateway) sink(d *dispatch, in Inbound, out Out, env llm.Envelope, f call.Facts, gone func()) *sink {
+	s := &sink{out: out, front: g.Fronts[in.Dialect], env: env, d: d, facts: f}
+	s.pulse = pulse{out: out, gone: gone, early: Head{Stream: true, Early: true, Class: f.Class.Name()}}
+	if w, ok := s.front.(waker); ok && env.Stream {
+		s.pulse.every, s.pulse.alive = d.keepAlive, w.KeepAlive()
+	}
+	s.pulse.first = func() { d.began.Store(int64(g.Now().Sub(f.Start))) }
+	return s
+}
+
+// close ends what a call keeps beside its answer.
+func (s *sink) close() {
+	s.pulse.stop()
+	s.d.release()
+}
+
+// Committed reports whether bytes of an answer have reached the caller. Keep-alives are none.
 func (s *sink) Committed() bool { return s.committed }
 
 // Answer says whose answer follows.
@@ -48,11 +65,17 @@ func (s *sink) Frame(d llm.Delta) error {
 	if err != nil {
 		return err
 	}
-	s.terminal = s.terminal || d.Terminal
+	if !s.terminal && (d.Terminal || callsTool(d.Events)) {
+		s.terminal = true
+		s.pulse.start()
+	}
 	switch {
 	case s.terminal && !s.env.Stream && len(s.kept) == 0:
 		s.kept = slices.Clip(out) // a body is one frame, and nobody's but this call's: no copy
 	case s.terminal:
+		if err := s.d.keep(len(out)); err != nil {
+			return err
+		}
 		s.kept = append(s.kept, out...)
 	case len(out) > 0:
 		s.unflushed = d.More
@@ -94,22 +117,21 @@ func (s *sink) encode(d llm.Delta) ([]byte, error) {
 	return s.buf, nil
 }
 
+// callsTool reports whether a frame begins a tool call.
+func callsTool(events []llm.Event) bool {
+	return slices.ContainsFunc(events, func(ev llm.Event) bool { return ev.Kind == llm.EvToolStart })
+}
+
 func (s *sink) write(b []byte, more bool) error {
-	if !s.committed {
-		s.committed = true
-		s.out.Head(s.head(!s.env.Stream))
-	}
-	if err := s.out.Write(b, more); err != nil {
-		return fmt.Errorf("write to the caller: %w: %w", err, context.Canceled)
-	}
-	return nil
+	s.committed = true
+	return s.pulse.write(b, more, func() { s.out.Head(s.head(!s.env.Stream)) })
 }
 
 // end releases what was kept back, or tells of the error in band when the answer has begun. It returns the error.
 func (s *sink) end(err error) error {
 	if err != nil {
-		if s.committed && llm.AsError(err).Code != llm.CodeCanceled {
-			_ = s.out.Write(s.front.Error(llm.AsError(err), true), false)
+		if s.pulse.begun() && llm.AsError(err).Code != llm.CodeCanceled {
+			_ = s.pulse.write(s.front.Error(llm.AsError(err), true), false, nil)
 		}
 		return err
 	}

@@ -30,6 +30,17 @@ func (f *inflight) take(n, limit int64) bool {
 
 func (f *inflight) give(n int64) { f.bytes.Add(-n) }
 
+// shared lets answers that calls keep back count against the bytes in flight.
+type shared struct{ s *Server }
+
+// Take reserves n bytes.
+func (r shared) Take(n int64) bool {
+	return r.s.inflight.take(n, r.s.config.Load().Limits.InflightBytes)
+}
+
+// Give gives n bytes back.
+func (r shared) Give(n int64) { r.s.inflight.give(n) }
+
 // bodies are pooled by size: most requests are small, and a large buffer is not kept for them.
 var bodies = [...]struct {
 	size int

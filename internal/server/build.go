@@ -45,6 +45,7 @@ func snapshot(c *config.Config, now time.Time) (*gateway.Snapshot, error) {
 		route := gateway.Route{
 			Name: r.Name, Match: r.Match, Observe: r.Mode == config.Observe, BestEffort: r.OnBudget == "best_effort",
 			Sample: r.Sample, Shadows: r.Shadows,
+			KeepAlive: r.Stream.KeepaliveAfter, Hold: cascade.Hold{GiveUp: r.Stream.GiveUpAfter, Prefix: r.Stream.Prefix},
 		}
 		for i, l := range r.Layers {
 			layer := cascade.Layer{Name: l.Name, Number: i + 1, MaxOut: l.MaxOutput, Brief: l.Brief}
@@ -84,7 +85,8 @@ func compile(specs map[string]config.Check) (map[string]validate.Check, error) {
 	checks := make(map[string]validate.Check, len(specs))
 	for name, c := range specs {
 		check, err := validate.Compile(validate.Spec{
-			Name: name, Schema: c.Schema, Regex: c.Regex, References: c.References, Arithmetic: c.Arithmetic, Doubt: c.Doubt,
+			Name: name, Schema: c.Schema, Regex: c.Regex, Early: c.Early, References: c.References, Arithmetic: c.Arithmetic,
+			Doubt: c.Doubt,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("check %s: %w", name, err)

@@ -245,6 +245,7 @@ type story struct {
 		Reason     string `json:"reason"`
 		Clocks     struct {
 			FirstByte float64 `json:"client_first_ms"`
+			Accepted  float64 `json:"accepted_ms"`
 			End       float64 `json:"end_ms"`
 		} `json:"clocks"`
 		Usage map[string]int `json:"usage"`

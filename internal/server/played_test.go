@@ -161,8 +161,8 @@ func bodyOf(t *testing.T, r *http.Request) string {
 	return string(b)
 }
 
-// read follows a streamed answer until it holds a text. It fails when the stream ends before.
-func read(t *testing.T, body io.Reader, until string) {
+// read follows a streamed answer until it holds a text, and returns what came. It fails when the stream ends before.
+func read(t *testing.T, body io.Reader, until string) string {
 	t.Helper()
 	var seen strings.Builder
 	b := make([]byte, 4<<10)
@@ -173,6 +173,7 @@ func read(t *testing.T, body io.Reader, until string) {
 			t.Fatalf("%v before %q came: %s", err, until, seen.String())
 		}
 	}
+	return seen.String()
 }
 
 // stream begins a call and returns its answer as it comes.

@@ -201,6 +201,7 @@ func (s *Server) buildGateway() error {
 			llm.Gemini: {RequestWriter: generate, AnswerReader: generate},
 		},
 		Holder: holder{s.budgets}, Sender: sender, Journal: s.journal, Now: s.now, Draw: s.opt.Draw,
+		Memory: shared{s},
 		Cascade: &cascade.Cascade{
 			Jitter: func(most time.Duration) time.Duration { return time.Duration(mathrand.Int64N(int64(most) + 1)) },
 			Compress: func(q *llm.Request, r cascade.Rejected) (call.Brief, error) {

@@ -46,6 +46,10 @@ func (a *answerWriter) Head(head gateway.Head) {
 	} else {
 		h["Content-Type"] = a.list("application/json")
 	}
+	h["X-Weir-Data-Class"] = a.list(head.Class)
+	if head.Early {
+		return
+	}
 	t := head.Target
 	if t.Model != nil {
 		h["X-Weir-Model"] = a.list(t.Model.ID)
@@ -54,7 +58,6 @@ func (a *answerWriter) Head(head gateway.Head) {
 	h["X-Weir-Layer"] = a.list(strconv.Itoa(t.Layer))
 	h["X-Weir-Attempts"] = a.list(strconv.Itoa(head.Attempts))
 	h["X-Weir-Policy"] = a.list(head.Rule)
-	h["X-Weir-Data-Class"] = a.list(head.Class)
 	if !head.Complete {
 		return
 	}

@@ -1,6 +1,7 @@
 package cascade
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -10,18 +11,6 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/routing/validate"
 )
-
-// maxHeldBytes bounds what one held answer may keep in memory.
-const maxHeldBytes = 32 << 20
-
-// held is a complete answer that waits for its verdict, or was refused by it.
-type held struct {
-	order    call.Order
-	deltas   []llm.Delta
-	answer   *llm.Response
-	repaired bool
-	row      call.Attempt // as booked
-}
 
 // notes is what an attempt's row tells beside its figures.
 type notes struct {
@@ -49,17 +38,20 @@ func (r *run) notes(brief *briefNote, repairs []string, doubt *validate.Doubt) s
 }
 
 // attempt makes one attempt. done = the caller has the answer. A nil error without done = the answer was rejected.
-func (r *run) attempt(l *Layer, last bool, o call.Order, brief *briefNote) (done bool, err error) {
-	ex, err := r.d.Open(r.ctx, r.facts, o)
+func (r *run) attempt(ctx context.Context, l *Layer, o call.Order, brief *briefNote) (done bool, err error) {
+	ex, err := r.d.Open(ctx, r.facts, o)
 	if err != nil {
 		return false, err
 	}
-	if !r.isHeld(l, last) {
+	if !o.Held {
 		return r.live(ex, o)
 	}
-	h, err := collect(ex, o)
-	if err != nil {
+	h := &held{order: o}
+	if err := h.collect(ex, r.early(l)); err != nil {
 		return false, r.fail(ex, err)
+	}
+	if h.answer == nil {
+		return r.release(ex, l, h)
 	}
 	fixed := validate.Repair(r.request(), h.answer, l.JSON)
 	h.answer, h.repaired = fixed.Answer, fixed.Changed
@@ -82,22 +74,40 @@ func (r *run) attempt(l *Layer, last bool, o call.Order, brief *briefNote) (done
 
 // live forwards frames as they come.
 func (r *run) live(ex call.Exchange, o call.Order) (bool, error) {
-	started := false
+	d, err := ex.Recv()
+	if err == nil {
+		err = r.sink.Answer(o)
+	}
+	if err == nil {
+		err = r.sink.Frame(d)
+	}
+	if err == nil {
+		_, err = r.forward(ex)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, r.fail(ex, err)
+	}
+	ex.Judge(call.Verdict{Result: call.Accepted, Final: true})
+	_, err = ex.Close()
+	return err == nil, err
+}
+
+// forward hands the rest of an answer to the caller as it comes, and returns what was judged of it, if it was.
+func (r *run) forward(ex call.Exchange) (*llm.Response, error) {
+	var whole *llm.Response
 	for {
 		d, err := ex.Recv()
-		if err == nil && !started {
-			started, err = true, r.sink.Answer(o)
+		if errors.Is(err, io.EOF) {
+			return whole, nil
 		}
 		if err == nil {
 			err = r.sink.Frame(d)
 		}
-		if errors.Is(err, io.EOF) {
-			ex.Judge(call.Verdict{Result: call.Accepted, Final: true})
-			_, err = ex.Close()
-			return err == nil, err
-		}
 		if err != nil {
-			return false, r.fail(ex, err)
+			return nil, err
+		}
+		if d.Final != nil {
+			whole = d.Final
 		}
 	}
 }
@@ -109,32 +119,6 @@ func (r *run) fail(ex call.Exchange, err error) error {
 		return closeErr
 	}
 	return err
-}
-
-// collect reads an answer whole.
-func collect(ex call.Exchange, o call.Order) (*held, error) {
-	h, size := &held{order: o}, 0
-	for {
-		d, err := ex.Recv()
-		if errors.Is(err, io.EOF) {
-			if h.answer == nil {
-				return nil, &llm.Error{Code: llm.CodeUpstream, Message: "the provider's answer ended without content"}
-			}
-			return h, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if size += len(d.Raw); size > maxHeldBytes {
-			return nil, &llm.Error{Code: llm.CodeUpstream, Message: "the provider's answer is larger than Weir may hold"}
-		}
-		if d.Final != nil {
-			h.answer = d.Final
-		}
-		if len(d.Raw) > 0 || len(d.Events) > 0 {
-			h.deltas = append(h.deltas, d)
-		}
-	}
 }
 
 // judge runs the always-on checks and the layer's own over every choice, and tells the gravest doubt of them.
@@ -161,20 +145,4 @@ func (r *run) request() *llm.Request {
 		return &llm.Request{}
 	}
 	return q
-}
-
-// deliver hands a held answer to the caller.
-func (r *run) deliver(h *held) error {
-	if err := r.sink.Answer(h.order); err != nil {
-		return err
-	}
-	if h.repaired {
-		return r.sink.Frame(llm.Delta{Final: h.answer, Terminal: true})
-	}
-	for _, d := range h.deltas {
-		if err := r.sink.Frame(d); err != nil {
-			return err
-		}
-	}
-	return nil
 }

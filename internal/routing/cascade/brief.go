@@ -18,7 +18,7 @@ type briefNote struct {
 
 // payload is what a layer gets: the caller's bytes, with the failure text of the layer below spliced in, or a brief.
 func (r *run) payload(l *Layer) (call.Payload, *briefNote, error) {
-	if r.isHeld(l, l == &r.plan.Layers[len(r.plan.Layers)-1]) || l.Brief {
+	if isHeld(l, l == &r.plan.Layers[len(r.plan.Layers)-1]) || l.Brief {
 		if _, err := r.raw.Request(); err != nil {
 			return nil, nil, err
 		}

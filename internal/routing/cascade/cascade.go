@@ -45,6 +45,7 @@ type Plan struct {
 	Stream     bool
 	MaxOut     int // the caller's cap in tokens; 0 = none given
 	N          int // answers asked for; >= 1
+	Hold       Hold
 }
 
 // Sink receives the one answer that reaches the caller. An error from it means that the caller is gone.
@@ -80,7 +81,7 @@ type Rejected struct {
 func (c *Cascade) Run(ctx context.Context, d call.Dispatcher, f call.Facts, p Plan, raw *call.Raw, s Sink) error {
 	r := &run{Cascade: c, ctx: ctx, d: d, facts: f, plan: p, raw: raw, sink: s, left: max(p.Attempts, 1)}
 	for i := range p.Layers {
-		done, err := r.layer(i)
+		done, err := r.layer(ctx, i)
 		if done || err != nil {
 			return err
 		}
@@ -98,6 +99,9 @@ type run struct {
 	raw   *call.Raw
 	sink  Sink
 
+	clock context.Context // ends when the layer under way is given up; nil = never
+	stay  func() bool     // ends that clock without effect; false = too late
+
 	left     int // attempts
 	made     int
 	rejected Rejected
@@ -106,8 +110,14 @@ type run struct {
 }
 
 // layer tries the targets of one layer. done = the caller has its answer; neither = go on to the next layer.
-func (r *run) layer(i int) (done bool, err error) {
-	l := &r.plan.Layers[i]
+func (r *run) layer(ctx context.Context, i int) (done bool, err error) {
+	l, last := &r.plan.Layers[i], i == len(r.plan.Layers)-1
+	r.clock = nil
+	if r.plan.Hold.GiveUp > 0 && isHeld(l, last) {
+		var end context.CancelFunc
+		ctx, end = r.bound(ctx)
+		defer end()
+	}
 	payload, brief, err := r.payload(l)
 	if err != nil {
 		r.lastErr = llm.AsError(err)
@@ -122,20 +132,23 @@ func (r *run) layer(i int) (done bool, err error) {
 		if r.left == 0 {
 			return false, r.outOfAttempts()
 		}
-		if err := r.pause(wait); err != nil {
-			return false, err
+		if err := r.pause(ctx, wait); err != nil {
+			return r.givenUp(l, err)
 		}
 		r.left--
 		r.made++
 		o := r.order(l, target, purpose, payload)
 		o.Notes = r.notes(brief, nil, nil)
-		done, failed := r.attempt(l, i == len(r.plan.Layers)-1, o, brief)
+		done, failed := r.attempt(ctx, l, o, brief)
 		switch {
 		case done:
 			return true, nil
 		case failed == nil: // judged and rejected: the next layer's turn
 			r.lastErr = nil
 			return false, nil
+		}
+		if ctx.Err() != nil && !r.sink.Committed() {
+			return r.givenUp(l, context.Cause(ctx))
 		}
 		if stop, err := r.stop(failed); stop {
 			return err == nil, err
@@ -164,19 +177,16 @@ func (r *run) order(l *Layer, t call.Target, why call.Purpose, p call.Payload) c
 	last := l == &r.plan.Layers[len(r.plan.Layers)-1]
 	return call.Order{
 		Purpose: why, Target: t, Payload: p, MaxOut: out, Stream: r.plan.Stream, N: max(r.plan.N, 1),
-		Held: r.isHeld(l, last), Judge: r.isHeld(l, last) || t.Dialect != r.facts.Dialect,
+		Held: isHeld(l, last), Judge: isHeld(l, last) || t.Dialect != r.facts.Dialect,
 	}
 }
-
-// isHeld reports whether a layer's answer waits for a verdict.
-func (r *run) isHeld(l *Layer, last bool) bool { return !last || len(l.Checks) > 0 }
 
 // stop says whether a failure ends the call, and how: with an error, or (nil) with the best answer so far.
 func (r *run) stop(failed error) (bool, error) {
 	if r.ctx.Err() != nil {
 		return true, context.Cause(r.ctx)
 	}
-	if r.sink.Committed() {
+	if r.sink.Committed() || errors.Is(failed, call.ErrNoRoom) {
 		return true, failed
 	}
 	e := llm.AsError(failed)
@@ -195,7 +205,8 @@ func (r *run) stop(failed error) (bool, error) {
 	return true, failed
 }
 
-func (r *run) pause(wait time.Duration) error {
+// pause waits before another attempt. Within a layer's time it gives the layer up at once when the wait would not fit.
+func (r *run) pause(ctx context.Context, wait time.Duration) error {
 	if wait <= 0 {
 		return nil
 	}
@@ -205,13 +216,18 @@ func (r *run) pause(wait time.Duration) error {
 	if deadline, ok := r.ctx.Deadline(); ok && time.Until(deadline) < wait {
 		return r.lastErr
 	}
+	if r.clock != nil {
+		if until, ok := r.clock.Deadline(); ok && time.Until(until) < wait {
+			return call.ErrGivenUp
+		}
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
-	case <-r.ctx.Done():
-		return context.Cause(r.ctx)
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

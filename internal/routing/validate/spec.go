@@ -6,11 +6,13 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 )
 
-// Spec describes one configured check. Exactly one of its fields after Name is set.
+// Spec describes one configured check. Exactly one of schema, regex, references and
+// arithmetic is set.
 type Spec struct {
 	Name       string
 	Schema     []byte // JSON Schema that the answer's text, read as JSON, must match
 	Regex      string // RE2 pattern that must match somewhere in the answer's text
+	Early      bool   // beside Regex: a match in the beginning of a text is one in the whole
 	References string // RE2 pattern: every match in the answer must occur in the request
 	Arithmetic bool   // every calculation that the answer states must hold
 	Doubt      int    // percent of doubt up to which an answer passes, 1 to 100
@@ -43,7 +45,7 @@ func Compile(s Spec) (Check, error) {
 		if err != nil {
 			return nil, specError(s, "regex", "the pattern does not compile", err)
 		}
-		return regexCheck(s.Name, re), nil
+		return regexCheck(s.Name, re, s.Early), nil
 	case s.References != "":
 		re, err := regexp.Compile(s.References)
 		if err != nil {
@@ -66,11 +68,15 @@ func specError(s Spec, field, msg string, err error) error {
 }
 
 // regexCheck wants a match of re somewhere in the answer's text.
-func regexCheck(name string, re *regexp.Regexp) Check {
-	return rule{name, func(s Subject) string {
+func regexCheck(name string, re *regexp.Regexp, early bool) Check {
+	r := rule{name, func(s Subject) string {
 		if s.toolsOnly() || re.MatchString(s.text()) {
 			return ""
 		}
 		return "the text does not match the pattern of check " + quote(name)
 	}}
+	if early {
+		return earlyRule{r, re.MatchString}
+	}
+	return r
 }

@@ -12,32 +12,48 @@ var errorTypes = map[llm.Code]string{
 	llm.CodeInvalid: "invalid_request_error", llm.CodeUnfit: "invalid_request_error",
 	llm.CodeKey: "authentication_error", llm.CodeBudget: "billing_error", llm.CodePolicy: "permission_error",
 	llm.CodeUnauthorized: "permission_error", llm.CodeModel: "not_found_error", llm.CodeTooLarge: "request_too_large",
-	llm.CodeWindow: "invalid_request_error", llm.CodeRate: "rate_limit_error", llm.CodeOverload: "overloaded_error",
+	llm.CodeWindow: "invalid_request_error", llm.CodeRate: "rate_limit_error", llm.CodeOverload: overloaded,
 	llm.CodeTimeout: "timeout_error",
 }
 
 // Error is an error body, or with inBand the event that ends a stream already begun.
 func (Front) Error(e *llm.Error, inBand bool) []byte {
 	if !inBand {
-		return appendError(nil, e)
+		return appendError(nil, e, typeOf(e))
 	}
 	return appendErrorEvent(nil, e)
 }
 
+// KeepAlive is the dialect's own ping, which may come at any time.
+func (Front) KeepAlive() []byte { return []byte("event: ping\ndata: {\"type\": \"ping\"}\n\n") }
+
+// appendErrorEvent never says overloaded_error: clients ask again for that word, which would cost a whole cascade once more.
 func appendErrorEvent(dst []byte, e *llm.Error) []byte {
+	kind := typeOf(e)
+	if kind == overloaded {
+		kind = apiError
+	}
 	dst = append(dst, "event: error\ndata: "...)
-	dst = appendError(dst, e)
+	dst = appendError(dst, e, kind)
 	return append(dst, "\n\n"...)
 }
 
-func appendError(dst []byte, e *llm.Error) []byte {
-	kind, ok := errorTypes[e.Code]
-	if !ok {
-		kind = "api_error"
-	}
+const (
+	apiError   = "api_error"
+	overloaded = "overloaded_error"
+)
+
+func typeOf(e *llm.Error) string {
 	if e.Upstream == wire.StatusOverloaded {
-		kind = "overloaded_error"
+		return overloaded
 	}
+	if kind, ok := errorTypes[e.Code]; ok {
+		return kind
+	}
+	return apiError
+}
+
+func appendError(dst []byte, e *llm.Error, kind string) []byte {
 	dst = append(dst, `{"type":"error","error":{"type":"`...)
 	dst = append(dst, kind...)
 	dst = append(dst, `","message":`...)

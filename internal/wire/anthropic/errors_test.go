@@ -22,6 +22,8 @@ func TestFrontErrors(t *testing.T) {
 		if got := string(Front{}.Error(e, false)); got != want {
 			t.Errorf("%s: %s, want %s", code, got, want)
 		}
+		// In band no header tells clients not to ask again: the type must.
+		want = strings.Replace(want, overloaded, apiError, 1)
 		if got := string(Front{}.Error(e, true)); got != "event: error\ndata: "+want+"\n\n" {
 			t.Errorf("%s in band: %q", code, got)
 		}

@@ -18,7 +18,11 @@ func (Front) Error(e *llm.Error, inBand bool) []byte {
 	b = append(b, `{"error":{"message":`...)
 	b = wire.AppendString(b, e.Show())
 	b = append(b, `,"type":`...)
-	b = wire.AppendString(b, typeOf(e.Code))
+	kind := typeOf(e.Code)
+	if inBand && passing[kind] {
+		kind = noRetry
+	}
+	b = wire.AppendString(b, kind)
 	b = append(b, `,"param":`...)
 	if e.Param == "" {
 		b = append(b, "null"...)
@@ -33,6 +37,17 @@ func (Front) Error(e *llm.Error, inBand bool) []byte {
 	}
 	return b
 }
+
+// KeepAlive is a comment line. Without a blank line behind it: some clients take comment and blank line for an empty
+// frame, and fail.
+func (Front) KeepAlive() []byte { return []byte(": weir\n") }
+
+// noRetry is the type of an error in band that clients would otherwise take for one that passes. There is no header left
+// that could tell them not to ask again, which would cost the whole cascade once more: the Vercel AI SDK asks three times
+// unless type or code hold a word like invalid.
+const noRetry = "invalid_response_error"
+
+var passing = map[string]bool{"server_error": true, "timeout_error": true, "rate_limit_error": true}
 
 // typeOf is the word OpenAI's clients know for a code.
 func typeOf(c llm.Code) string {

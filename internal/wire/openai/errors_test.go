@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/weirhq/weir/internal/llm"
@@ -43,7 +44,9 @@ func TestErrorBodies(t *testing.T) {
 		if got := string(Front{}.Error(&tc.e, false)); got != tc.want {
 			t.Errorf("got %s", got)
 		}
-		if got := string(Front{}.Error(&tc.e, true)); got != "data: "+tc.want+"\n\n" {
+		// In band no header tells clients not to ask again: the type must.
+		inBand := strings.NewReplacer("server_error", noRetry, "rate_limit_error", noRetry).Replace(tc.want)
+		if got := string(Front{}.Error(&tc.e, true)); got != "data: "+inBand+"\n\n" {
 			t.Errorf("in band: got %s", got)
 		}
 	}

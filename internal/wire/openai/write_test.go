@@ -119,7 +119,7 @@ func TestStreamWriterErrorEndsTheStream(t *testing.T) {
 		llm.Event{Kind: llm.EvError, Err: &llm.Error{Code: llm.CodeTimeout, Message: "too late"}},
 		llm.Event{Kind: llm.EvMeter, Usage: &llm.Usage{}}, llm.Event{Kind: llm.EvEnd})
 	if !strings.HasSuffix(out,
-		`data: {"error":{"message":"too late","type":"timeout_error","param":null,"code":"upstream_timeout"}}`+"\n\n") ||
+		`data: {"error":{"message":"too late","type":"invalid_response_error","param":null,"code":"upstream_timeout"}}`+"\n\n") ||
 		strings.Contains(out, "DONE") {
 		t.Errorf("%s", out)
 	}
