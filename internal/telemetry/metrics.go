@@ -34,7 +34,6 @@ type Metrics struct {
 	firstByte *prometheus.HistogramVec
 	accepted  *prometheus.HistogramVec
 	overhead  prometheus.Histogram
-	held      *heldSeries
 
 	mu       sync.RWMutex
 	attempt  map[attemptKey]*attemptSeries
@@ -65,9 +64,8 @@ type callKey struct {
 }
 
 type callSeries struct {
-	count      prometheus.Counter
-	keepAlives prometheus.Counter
-	accepted   prometheus.Observer
+	count    prometheus.Counter
+	accepted prometheus.Observer
 }
 
 // NewMetrics registers the metrics.
@@ -99,7 +97,6 @@ func NewMetrics() *Metrics {
 		firstByteBuckets, "route", "layer")
 	m.overhead = histogram("weir_overhead_seconds", "Time of a call that was not spent waiting for providers.",
 		overheadBuckets).WithLabelValues().(prometheus.Histogram)
-	m.held = newHeldSeries(counter, histogram)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -121,7 +118,6 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) Attempt(a call.Attempt) {
 	s := m.attemptSeries(a)
 	s.count.Inc()
-	m.held.attempt(a)
 	if a.Settlement == call.NotSent {
 		return
 	}
@@ -175,8 +171,8 @@ func (m *Metrics) attemptSeries(a call.Attempt) *attemptSeries {
 	return s
 }
 
-// Call counts one finished call. code is "ok" or the error's; keepAlives is how many its client was sent.
-func (m *Metrics) Call(f call.Facts, layer string, code llm.Code, took, overhead time.Duration, keepAlives int) {
+// Call counts one finished call. code is "ok" or the error's.
+func (m *Metrics) Call(f call.Facts, layer string, code llm.Code, took, overhead time.Duration) {
 	k := callKey{f.Route, layer, f.Dialect, code}
 	m.mu.RLock()
 	s, ok := m.finished[k]
@@ -184,14 +180,13 @@ func (m *Metrics) Call(f call.Facts, layer string, code llm.Code, took, overhead
 	if !ok {
 		s = &callSeries{
 			count:    m.calls.WithLabelValues(k.route, string(k.dialect), k.layer, string(k.code)),
-			accepted: m.accepted.WithLabelValues(k.route, k.layer), keepAlives: m.held.keepAlives.WithLabelValues(k.route),
+			accepted: m.accepted.WithLabelValues(k.route, k.layer),
 		}
 		m.mu.Lock()
 		m.finished[k] = s
 		m.mu.Unlock()
 	}
 	s.count.Inc()
-	s.keepAlives.Add(float64(keepAlives))
 	s.accepted.Observe(took.Seconds())
 	m.overhead.Observe(overhead.Seconds())
 }

@@ -30,8 +30,9 @@ type Job struct {
 	Model  string `json:"model"`
 	Prompt string `json:"prompt"`
 	Stream bool   `json:"stream"`
-	Abort  bool   `json:"abort,omitzero"` // leave at the first piece of text
-	Limit  int    `json:"limit_ms"`       // after which the call hangs
+	Abort  bool   `json:"abort"`    // leave at the first piece of text
+	Leave  int    `json:"leave_ms"` // leave after so long; 0 = stay
+	Limit  int    `json:"limit_ms"` // after which the call hangs
 }
 
 // Seen is what an SDK made of a call.

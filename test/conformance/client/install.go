@@ -13,13 +13,11 @@ import (
 	"syscall"
 )
 
-// Languages are those of the SDKs, and agents: command line agents, which npm installs too.
-var Languages = []string{"go", "npm", "python", "agents"}
-
 // ErrMissing says that a language is not on this machine.
 var ErrMissing = errors.New("is not on this machine")
 
-// Install makes a language's runner, from the sources in dir, below the folder cache. What is there already is taken.
+// Install makes the runner of a language, go, npm or python, or of agents, which are command line programs that npm installs
+// too. It is made from the sources in dir, below the folder cache. What is there already is taken.
 func Install(ctx context.Context, language, dir, cache string) (*Runner, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -67,8 +67,13 @@ func run(in io.Reader, out io.Writer) error {
 func do(job *client.Job) client.Seen {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(job.Limit)*time.Millisecond)
 	defer cancel()
+	stay, leave := context.WithCancel(ctx)
+	defer leave()
+	if job.Leave > 0 {
+		time.AfterFunc(time.Duration(job.Leave)*time.Millisecond, leave)
+	}
 	seen := client.Seen{ID: job.ID}
-	err := calls[job.Client](ctx, job, &seen)
+	err := calls[job.Client](stay, job, &seen)
 	if ctx.Err() != nil {
 		seen.Hang = true
 		return seen

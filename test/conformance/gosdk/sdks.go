@@ -7,6 +7,7 @@ import (
 
 	"github.com/anthropics/anthropic-sdk-go"
 	anthropicoption "github.com/anthropics/anthropic-sdk-go/option"
+	oldopenai "github.com/openai/openai-go"
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/responses"
@@ -15,15 +16,18 @@ import (
 	"github.com/weirhq/weir/test/conformance/client"
 )
 
-// told is an error as its type names it.
+// told is an error as its type names it, with the message that the provider gave where the error has it apart.
 func told(err error) *client.Raised {
 	r := &client.Raised{Type: fmt.Sprintf("%T", err), Message: err.Error()}
 	var o *openai.Error
 	var a *anthropic.Error
+	var v1 *oldopenai.Error
 	var g genai.APIError
 	switch {
 	case errors.As(err, &o):
-		r.Type, r.Status = "openai.Error", o.StatusCode
+		r.Type, r.Status, r.Message = "openai.Error", o.StatusCode, r.Message+" "+o.Message
+	case errors.As(err, &v1):
+		r.Type, r.Status, r.Message = "openai.Error", v1.StatusCode, r.Message+" "+v1.Message
 	case errors.As(err, &a):
 		r.Type, r.Status = "anthropic.Error", a.StatusCode
 	case errors.As(err, &g):

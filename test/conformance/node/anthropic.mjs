@@ -20,6 +20,7 @@ async function messages(job, seen, leave) {
     if (event.type === "message_delta") {
       seen.finish = event.delta.stop_reason;
       seen.output = event.usage.output_tokens;
+      seen.input = event.usage.input_tokens ?? seen.input; // a gateway that translates knows it only now
     }
     if (job.abort && seen.text) leave.abort();
   }

@@ -1,6 +1,6 @@
 """Runs jobs, one JSON line each on standard input, against the SDKs of Python; says in one JSON line each what was seen.
 
-A job is {id, client, api, base, key, model, prompt, stream, abort, limit_ms}.
+A job is {id, client, api, base, key, model, prompt, stream, abort, leave_ms, limit_ms}.
 """
 
 import asyncio
@@ -69,6 +69,7 @@ async def messages(job, seen):
                 seen["text"] += getattr(event.delta, "text", "")
             elif event.type == "message_delta":
                 seen.update(finish=event.delta.stop_reason, output=event.usage.output_tokens)
+                seen["input"] = event.usage.input_tokens or seen["input"]  # a gateway that translates knows it only now
             if job.get("abort") and seen["text"]:
                 await stream.close()
                 seen["error"] = {"type": "closed", "message": "left", "status": 0}
@@ -107,12 +108,24 @@ CLIENTS = {
 }
 
 
+async def call(job, seen):
+    task = asyncio.create_task(CLIENTS[job["client"]](job, seen))
+    if job.get("leave_ms"):
+        asyncio.get_running_loop().call_later(job["leave_ms"] / 1000, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled() or asyncio.current_task().cancelling():
+            raise
+        seen["error"] = {"type": "CancelledError", "message": "left", "status": 0}
+
+
 async def run(job, gate):
     async with gate:
         seen = {"id": job["id"], "text": "", "finish": "", "input": 0, "output": 0, "error": None, "hang": False}
         try:
             async with asyncio.timeout(job["limit_ms"] / 1000) as limit:
-                await CLIENTS[job["client"]](job, seen)
+                await call(job, seen)
         except Exception as e:  # whatever an SDK raises is what is asked for
             seen["hang"] = limit.expired()
             status = getattr(e, "status_code", 0) or getattr(e, "code", 0)
