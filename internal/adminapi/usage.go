@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/weirhq/weir/internal/finops/ledger"
+	"github.com/weirhq/weir/internal/finops/observe"
 	"github.com/weirhq/weir/internal/report"
 )
 
@@ -19,6 +20,14 @@ type usageQuery struct {
 
 type usageView struct{ Body report.UsageTable }
 
+type observeQuery struct {
+	By    string    `query:"by" enum:"use-case,route,team,key" doc:"grouping; none = total only"`
+	Since time.Time `query:"since" doc:"RFC 3339; none = from the beginning"`
+	Until time.Time `query:"until" doc:"RFC 3339; none = until now"`
+}
+
+type observeView struct{ Body report.ObserveTable }
+
 func (a *admin) usage(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "get-usage", Method: http.MethodGet, Path: "/api/v1/usage", Summary: "What was spent, on what",
@@ -28,5 +37,15 @@ func (a *admin) usage(api huma.API) {
 			return nil, problem(err)
 		}
 		return &usageView{report.UsageOf(u, a.Targets())}, nil
+	})
+	huma.Register(api, huma.Operation{
+		OperationID: "get-observed-usage", Method: http.MethodGet, Path: "/api/v1/usage/observe",
+		Summary: "What the cascades of routes in mode observe would have done and cost",
+	}, func(ctx context.Context, in *observeQuery) (*observeView, error) {
+		r, err := observe.Read(ctx, a.Ledger, observe.Query{Since: in.Since, Until: in.Until, By: in.By})
+		if err != nil {
+			return nil, problem(err)
+		}
+		return &observeView{report.ObserveOf(r)}, nil
 	})
 }

@@ -79,6 +79,9 @@ func printCall(w io.Writer, c report.Call) {
 	for _, x := range c.Attempts {
 		printAttempt(w, x)
 	}
+	if c.Observed != nil {
+		printObserved(w, c.Observed)
+	}
 	state := "not answered"
 	if c.Answered {
 		state = fmt.Sprintf("answered; accepted after %.1f ms", c.Clocks.Accepted)
@@ -97,6 +100,36 @@ func signsOf(d *report.Doubt) string {
 		fmt.Fprintf(&b, "; %s %.2f", name, d.Signs[name])
 	}
 	return b.String()
+}
+
+// printObserved tells what the cascade of an observed route would have done.
+func printObserved(w io.Writer, o *report.Observed) {
+	fmt.Fprint(w, "\nobserved     ")
+	if len(o.Layers) == 0 {
+		fmt.Fprintln(w, "the cascade would have refused the call: no layer is left after policy and fit")
+		return
+	}
+	fmt.Fprintf(w, "the cascade would have begun at %s, of layers %s", o.Start, strings.Join(o.Layers, ", "))
+	if o.Would != "" {
+		fmt.Fprintf(w, "; the same tokens cost %s there", usd(o.Would))
+	}
+	fmt.Fprintln(w)
+	s := o.Shadow
+	if s == nil {
+		return
+	}
+	fmt.Fprintf(w, "   shadow    %s", s.Outcome)
+	if s.Layer != "" {
+		fmt.Fprintf(w, " at layer %s", s.Layer)
+	}
+	if s.Check != "" {
+		fmt.Fprintf(w, ": %s", s.Check)
+	}
+	fmt.Fprintf(w, " after %d attempts, cost %s\n", s.Attempts, usd(s.Cost))
+	if s.How != "" {
+		same := map[bool]string{true: "the same", false: "not the same"}[s.Same]
+		fmt.Fprintf(w, "   compared  by %s: says %s as the answer that the caller got; %s of their words are shared\n", s.How, same, s.Overlap)
+	}
 }
 
 func printAttempt(w io.Writer, x report.Attempt) {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/internal/finops/ledger"
+	"github.com/weirhq/weir/internal/finops/observe"
 	"github.com/weirhq/weir/internal/report"
 	"github.com/weirhq/weir/internal/server"
 	"github.com/weirhq/weir/internal/store/sqlite"
@@ -27,14 +28,26 @@ func (a *app) usage() *cobra.Command {
 		Short: "What was spent, on what, and what it would have cost",
 		Long: `Reads the ledger, whether or not a server writes it, and adds up every attempt: also failed, retried, rejected
 and aborted ones. TC/1M is total cost per million tokens; the escalation tax is the part of the cost that rejected and
-broken attempts took; frontier is the same tokens at the route's dearest deployment.`,
+broken attempts took; frontier is the same tokens at the route's dearest deployment.
+
+With --observe it tells of routes in mode: observe instead: what the cascade would have cost and saved, which layer would
+have answered, how often no layer's answer would have passed, how often it would have been another answer than the caller
+got, and what the shadows that know it cost. What is extrapolated from shadows stands with its 95 % interval.`,
 		Example: `  weir usage --by model
+  weir usage --observe --since 7d
   weir usage --by use-case --since 24h
   weir usage --by layer --since 2026-06-01 --json`,
 		Args: exact(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runUsage(cmd.Context(), q) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if q.observe {
+				return a.runObserve(cmd.Context(), q)
+			}
+			return a.runUsage(cmd.Context(), q)
+		},
 	}
 	c.Flags().StringVar(&q.by, "by", "", "group by "+strings.Join(ledger.Groupings, "|"))
+	c.Flags().BoolVar(&q.observe, "observe", false, "what the cascades of observed routes would have done, by "+
+		strings.Join(observe.Groupings, "|"))
 	c.Flags().StringVar(&q.since, "since", "", "from then on: 24h, 7d, 2026-06-01 or RFC 3339; none = all")
 	c.Flags().StringVar(&q.dir, "dir", "", "storage folder to read, in place of the configured one")
 	c.Flags().BoolVar(&a.json, "json", false, "as JSON")
@@ -42,7 +55,10 @@ broken attempts took; frontier is the same tokens at the route's dearest deploym
 	return c
 }
 
-type usageFlags struct{ by, since, dir string }
+type usageFlags struct {
+	by, since, dir string
+	observe        bool
+}
 
 func (a *app) runUsage(ctx context.Context, q usageFlags) error {
 	since, err := sinceOf(q.since, time.Now())

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -115,7 +116,7 @@ type Brief struct {
 // NotesOf reads an attempt's notes; nil when it has none, or none that can be read.
 func NotesOf(text string) *Notes {
 	n := new(Notes)
-	if text == "" || json.Unmarshal([]byte(text), n) != nil {
+	if text == "" || json.Unmarshal([]byte(text), n) != nil || reflect.ValueOf(n).Elem().IsZero() {
 		return nil
 	}
 	return n

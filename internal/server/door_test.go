@@ -102,6 +102,12 @@ func simModels() []sim.Model {
 // Models given replace those of the same name.
 func open(t *testing.T, answers sim.Answerer, models ...sim.Model) *house {
 	t.Helper()
+	return openBy(t, server.Options{}, layout, answers, models...)
+}
+
+// openBy is open with options of the server's own and another configuration.
+func openBy(t *testing.T, opt server.Options, text string, answers sim.Answerer, models ...sim.Model) *house {
+	t.Helper()
 	for _, m := range simModels() {
 		if !slices.ContainsFunc(models, func(o sim.Model) bool { return o.ID == m.ID }) {
 			models = append(models, m)
@@ -113,8 +119,8 @@ func open(t *testing.T, answers sim.Answerer, models ...sim.Model) *house {
 	}
 	providers := httptest.NewServer(s)
 	t.Cleanup(providers.Close)
-	h := &house{t: t, sim: s, dir: t.TempDir(), providers: providers.URL}
-	h.start(h.config(layout, providers.URL))
+	h := &house{t: t, sim: s, dir: t.TempDir(), providers: providers.URL, options: opt}
+	h.start(h.config(text, providers.URL))
 	return h
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/weirhq/weir/internal/call"
+	"github.com/weirhq/weir/internal/finops/money"
+	"github.com/weirhq/weir/internal/finops/observe"
 	"github.com/weirhq/weir/internal/gateway"
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/telemetry"
@@ -18,7 +20,10 @@ type watch struct {
 	log     *slog.Logger
 }
 
-var _ gateway.Watcher = (*watch)(nil)
+var (
+	_ gateway.Watcher  = (*watch)(nil)
+	_ gateway.Observer = (*watch)(nil)
+)
 
 // Attempt counts one attempt.
 func (w *watch) Attempt(a call.Attempt) { w.metrics.Attempt(a) }
@@ -48,4 +53,17 @@ func (w *watch) Call(d gateway.Done) {
 	}
 	w.log.LogAttrs(context.Background(), slog.LevelWarn, "call ended with an error", slog.String("id", d.Facts.ID.String()),
 		slog.String("code", string(code)), slog.String("cause", cause))
+}
+
+// Observed counts one call of a route in observe mode.
+func (w *watch) Observed(f call.Facts, p observe.Plan, spent money.Nano) {
+	w.metrics.Observed(f.Route, p.Drawn, spent, p.Would)
+}
+
+// Shadow counts the end of a shadow.
+func (w *watch) Shadow(f call.Facts, r observe.Result) {
+	w.metrics.Shadow(telemetry.Shadow{
+		Route: f.Route, Outcome: string(r.Outcome), Layer: r.Layer, Told: r.Outcome.Told(), Cost: r.Would, Spent: r.Spent,
+		Compared: r.How, Same: r.Same,
+	})
 }

@@ -34,10 +34,12 @@ type Metrics struct {
 	firstByte *prometheus.HistogramVec
 	accepted  *prometheus.HistogramVec
 	overhead  prometheus.Histogram
+	observed  observed
 
 	mu       sync.RWMutex
 	attempt  map[attemptKey]*attemptSeries
 	finished map[callKey]*callSeries
+	watched  map[observedKey]*observedSeries
 }
 
 type attemptKey struct {
@@ -73,6 +75,7 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		attempt:  map[attemptKey]*attemptSeries{}, finished: map[callKey]*callSeries{},
+		watched: map[observedKey]*observedSeries{},
 	}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -97,6 +100,7 @@ func NewMetrics() *Metrics {
 		firstByteBuckets, "route", "layer")
 	m.overhead = histogram("weir_overhead_seconds", "Time of a call that was not spent waiting for providers.",
 		overheadBuckets).WithLabelValues().(prometheus.Histogram)
+	m.observed = newObserved(counter)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

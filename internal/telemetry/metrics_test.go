@@ -177,6 +177,28 @@ func TestCalls(t *testing.T) {
 		`weir_overhead_seconds_sum 0.5005`)
 }
 
+func TestObservedCallsAndShadows(t *testing.T) {
+	m := NewMetrics()
+	m.Observed("support", false, 2_000_000_000, 500_000_000)
+	m.Observed("support", true, 1_000_000_000, 250_000_000)
+	m.Observed("support", true, 0, 0)
+	m.Shadow(Shadow{
+		Route: "support", Outcome: "accepted", Layer: "edge", Told: true, Cost: 250_000_000, Spent: 1_000_000_000,
+		Compared: "json", Same: true,
+	})
+	m.Shadow(Shadow{Route: "support", Outcome: "budget", Layer: "edge", Cost: 7, Spent: 9})
+	wantLines(t, m, append(zeroOverhead[:2:2],
+		`weir_observed_calls_total{drawn="false",route="support"} 1`,
+		`weir_observed_calls_total{drawn="true",route="support"} 2`,
+		`weir_observed_cost_usd_total{route="support",what="at_start"} 0.75`,
+		`weir_observed_cost_usd_total{route="support",what="spent"} 3`,
+		`weir_shadow_answers_total{compared="json",route="support",same="true"} 1`,
+		`weir_shadow_cost_usd_total{route="support",what="cascade"} 0.25`,
+		`weir_shadow_cost_usd_total{route="support",what="spent"} 1`,
+		`weir_shadows_total{layer="edge",outcome="accepted",route="support"} 1`,
+		`weir_shadows_total{layer="edge",outcome="budget",route="support"} 1`)...)
+}
+
 func TestGaugeIsReadAtEachScrape(t *testing.T) {
 	m := NewMetrics()
 	n := 0.0

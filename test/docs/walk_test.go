@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -56,8 +57,14 @@ func providers(t *testing.T) string {
 
 func open(t *testing.T) *quickstart {
 	t.Helper()
+	return openExample(t, "gateway-in-front-of-sim.yaml")
+}
+
+// openExample starts an example that stands in front of simulated providers.
+func openExample(t *testing.T, example string) *quickstart {
+	t.Helper()
 	dir := t.TempDir()
-	text := strings.ReplaceAll(read(t, "examples/gateway-in-front-of-sim.yaml"), "http://127.0.0.1:9090", providers(t))
+	text := strings.ReplaceAll(read(t, "examples/"+example), "http://127.0.0.1:9090", providers(t))
 	for name, content := range map[string]string{"weir.yaml": text, "sim.key": read(t, "examples/sim.key")} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -123,6 +130,23 @@ func (q *quickstart) get(path string) string {
 	return body
 }
 
+// until reads a path of the admin address until what it answers holds a text.
+func (q *quickstart) until(path, text string) string {
+	q.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for patience := time.After(10 * time.Second); ; {
+		if got := q.get(path); strings.Contains(got, text) {
+			return got
+		}
+		select {
+		case <-tick.C:
+		case <-patience:
+			q.t.Fatalf("%s does not come to hold %s", path, text)
+		}
+	}
+}
+
 func (q *quickstart) do(r *http.Request) (*http.Response, string) {
 	q.t.Helper()
 	res, err := http.DefaultClient.Do(r)
@@ -162,14 +186,16 @@ func TestTheFirstTenMinutes(t *testing.T) {
 	}
 }
 
-// TestTheMetricsPageHasEveryMetric scrapes a server that has answered, escalated and refused.
+// TestTheMetricsPageHasEveryMetric scrapes a server that has answered, escalated and refused, and one that observes.
 func TestTheMetricsPageHasEveryMetric(t *testing.T) {
 	q := open(t)
 	q.ask(strings.ReplaceAll(pallets, "NN", "17"))
 	if res, body := q.ask("hello", "X-Weir-Data-Class", "secret"); res.StatusCode != http.StatusForbidden {
 		t.Fatalf("a class that may go nowhere got %d %s", res.StatusCode, body)
 	}
-	scraped := q.get("/metrics")
+	watched := openExample(t, "observe.yaml")
+	watched.ask(strings.ReplaceAll(pallets, "NN", "17"))
+	scraped := q.get("/metrics") + watched.until("/metrics", "weir_shadow_answers_total")
 	kinds := map[string]string{}
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (weir_\w+) (\w+)$`).FindAllStringSubmatch(scraped, -1) {
 		kinds[m[1]] = m[2]
