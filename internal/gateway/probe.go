@@ -34,6 +34,7 @@ func (g *Gateway) Probe(ctx context.Context, id call.OpID, deployment string) (c
 	}
 	var row call.Attempt
 	d := &dispatch{g: g, snap: snap, baseline: l.Targets[0], booked: func(a call.Attempt) { row = a }}
+	defer d.release()
 	o := call.Order{
 		Purpose: call.Probe, Target: l.Targets[0], Payload: call.NewRaw([]byte(probeBody), env, front.Decode),
 		MaxOut: probeMaxOut, N: 1, Judge: true,

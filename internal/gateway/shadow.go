@@ -135,6 +135,7 @@ func (g *Gateway) runShadow(ctx context.Context, j *shadow) {
 	d := &dispatch{
 		g: g, snap: j.call.snap, media: j.call.media, usageAsked: j.call.usageAsked, capped: j.call.capped, n: j.call.n,
 	}
+	defer d.release()
 	s := &shade{dispatch: d}
 	err = g.cast(ctx, s, f, w.plan, raw)
 	r := observe.Result{

@@ -248,6 +248,9 @@ func TestAHeldAnswerCountsAgainstTheBytesInFlight(t *testing.T) {
 			t.Errorf("%s", st.path())
 		}
 	}
+	if _, err := h.server.Probe(t.Context(), "gpt"); err == nil || !strings.Contains(err.Error(), "in memory") {
+		t.Errorf("a probe's answer counts too: %v", err)
+	}
 	if got := h.get(h.admin + "/metrics").body; !strings.Contains(got, "\nweir_inflight_bytes 0\n") {
 		t.Errorf("bytes were not given back:\n%s", got)
 	}

@@ -180,6 +180,9 @@ func TestAShadowRunsTheCascadeBesideTheCall(t *testing.T) {
 				if spent := h.spentBy(t); spent["use-case/counting"] != c.Cost || spent["observe/counting"] != s.Cost {
 					t.Errorf("budgets %v; the call cost %s, the shadow %s", spent, c.Cost, s.Cost)
 				}
+				eventually(t, "the memory of the held answers is given back", func() bool {
+					return strings.Contains(h.get(h.admin+"/metrics").body, "\nweir_inflight_bytes 0\n")
+				})
 			})
 		}
 	}
