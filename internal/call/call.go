@@ -173,6 +173,9 @@ type Clocks struct {
 	End         time.Duration // provider's last byte
 }
 
+// GivenUp is the error code of an attempt that Weir ended because its layer's time was over.
+const GivenUp = "given_up"
+
 // Outcome says how an attempt ended upstream.
 type Outcome string
 

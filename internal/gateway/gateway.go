@@ -49,9 +49,11 @@ type Done struct {
 	Layer    string
 	Attempts int
 	Stream   bool
-	Overhead time.Duration // time that was not spent waiting for providers
-	Took     time.Duration
-	Err      *llm.Error // nil = answered
+	// KeepAlives is how many the client was sent while it waited.
+	KeepAlives int
+	Overhead   time.Duration // time that was not spent waiting for providers
+	Took       time.Duration
+	Err        *llm.Error // nil = answered
 }
 
 // Snapshot is what a configuration says about calls. Immutable; every call keeps the one it started with.

@@ -177,7 +177,7 @@ func ended(err error) error {
 
 func (g *Gateway) told(d *dispatch, s *sink, f call.Facts, stream bool, err error) {
 	done := Done{
-		Facts: f, Attempts: d.n, Stream: stream, Took: g.Now().Sub(f.Start), Layer: s.order.Target.LayerName,
+		Facts: f, KeepAlives: s.pulse.stop(), Attempts: d.n, Stream: stream, Took: g.Now().Sub(f.Start), Layer: s.order.Target.LayerName,
 	}
 	done.Overhead = done.Took - d.waited
 	if m := s.order.Target.Model; m != nil {

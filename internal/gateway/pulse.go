@@ -22,6 +22,7 @@ type pulse struct {
 	headed bool
 	spoke  bool // since the last beat
 	over   bool
+	beats  int // keep-alives that left
 }
 
 // start has keep-alives come from now on, until stop. Later calls do nothing.
@@ -36,14 +37,15 @@ func (p *pulse) start() {
 	}
 }
 
-// stop ends the keep-alives. After it nothing is written.
-func (p *pulse) stop() {
+// stop ends the keep-alives and tells how many there were.
+func (p *pulse) stop() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
 	if p.timer != nil {
 		p.timer.Stop()
 	}
+	return p.beats
 }
 
 // begun reports whether the headers have left.
@@ -66,6 +68,7 @@ func (p *pulse) beat() {
 			p.gone()
 			return
 		}
+		p.beats++
 	}
 	p.spoke = false
 	p.timer.Reset(p.every)

@@ -60,7 +60,7 @@ func (x *exchange) lost(ctx context.Context, err error) error {
 // ending says who ended an attempt: Weir, whose layer's time was over, or the caller.
 func ending(ctx context.Context) string {
 	if ctx != nil && errors.Is(context.Cause(ctx), call.ErrGivenUp) {
-		return "given_up"
+		return call.GivenUp
 	}
 	return "canceled"
 }

@@ -157,6 +157,10 @@ func TestALayerIsGivenUpAtItsTime(t *testing.T) {
 	}
 	<-p.left
 	st := h.story(a)
+	if got := h.get(h.admin + "/metrics").body; !strings.Contains(got, `weir_given_up_total{layer="edge",route="counting"} 1`) ||
+		!strings.Contains(got, `weir_keepalives_total{route="counting"}`) {
+		t.Errorf("metrics:\n%s", got)
+	}
 	if st.path() != "mini:aborted:errored gpt:ok:accepted" || st.Attempts[0].Error != "given_up" || st.Attempts[0].Cost == "0" {
 		t.Errorf("%s %+v", st.path(), st.Attempts[0])
 	}

@@ -34,7 +34,7 @@ func (w *watch) Call(d gateway.Done) {
 	if d.Err != nil {
 		code = d.Err.Code
 	}
-	w.metrics.Call(d.Facts, d.Layer, code, d.Took, d.Overhead)
+	w.metrics.Call(d.Facts, d.Layer, code, d.Took, d.Overhead, d.KeepAlives)
 	if w.access != nil {
 		w.access.LogAttrs(context.Background(), slog.LevelInfo, "call",
 			slog.String("id", d.Facts.ID.String()), slog.String("key", d.Facts.Caller.KeyID),

@@ -35,6 +35,7 @@ type Metrics struct {
 	accepted  *prometheus.HistogramVec
 	overhead  prometheus.Histogram
 	observed  observed
+	held      *heldSeries
 
 	mu       sync.RWMutex
 	attempt  map[attemptKey]*attemptSeries
@@ -66,8 +67,9 @@ type callKey struct {
 }
 
 type callSeries struct {
-	count    prometheus.Counter
-	accepted prometheus.Observer
+	count      prometheus.Counter
+	keepAlives prometheus.Counter
+	accepted   prometheus.Observer
 }
 
 // NewMetrics registers the metrics.
@@ -101,6 +103,7 @@ func NewMetrics() *Metrics {
 	m.overhead = histogram("weir_overhead_seconds", "Time of a call that was not spent waiting for providers.",
 		overheadBuckets).WithLabelValues().(prometheus.Histogram)
 	m.observed = newObserved(counter)
+	m.held = newHeldSeries(counter, histogram)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -122,6 +125,7 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) Attempt(a call.Attempt) {
 	s := m.attemptSeries(a)
 	s.count.Inc()
+	m.held.attempt(a)
 	if a.Settlement == call.NotSent {
 		return
 	}
@@ -175,8 +179,8 @@ func (m *Metrics) attemptSeries(a call.Attempt) *attemptSeries {
 	return s
 }
 
-// Call counts one finished call. code is "ok" or the error's.
-func (m *Metrics) Call(f call.Facts, layer string, code llm.Code, took, overhead time.Duration) {
+// Call counts one finished call. code is "ok" or the error's; keepAlives is how many its client was sent.
+func (m *Metrics) Call(f call.Facts, layer string, code llm.Code, took, overhead time.Duration, keepAlives int) {
 	k := callKey{f.Route, layer, f.Dialect, code}
 	m.mu.RLock()
 	s, ok := m.finished[k]
@@ -184,13 +188,14 @@ func (m *Metrics) Call(f call.Facts, layer string, code llm.Code, took, overhead
 	if !ok {
 		s = &callSeries{
 			count:    m.calls.WithLabelValues(k.route, string(k.dialect), k.layer, string(k.code)),
-			accepted: m.accepted.WithLabelValues(k.route, k.layer),
+			accepted: m.accepted.WithLabelValues(k.route, k.layer), keepAlives: m.held.keepAlives.WithLabelValues(k.route),
 		}
 		m.mu.Lock()
 		m.finished[k] = s
 		m.mu.Unlock()
 	}
 	s.count.Inc()
+	s.keepAlives.Add(float64(keepAlives))
 	s.accepted.Observe(took.Seconds())
 	m.overhead.Observe(overhead.Seconds())
 }

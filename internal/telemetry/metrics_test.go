@@ -57,8 +57,10 @@ func attempt() call.Attempt {
 		Served: "gemini-flash-001", Fingerprint: "fp", Rule: "r", PriceRow: "row",
 		Usage:   llm.Usage{Input: 100, CacheRead: 40, CacheWrite5m: 3, CacheWrite1h: 4, Output: 20, Reasoning: 5},
 		Cost:    1_500_000_000,
-		Outcome: call.OK, Settlement: call.Settled, Verdict: call.Verdict{Result: call.Accepted, Reason: "fine"},
-		Clocks: call.Clocks{Sent: 10 * time.Millisecond, ProviderTTF: 260 * time.Millisecond},
+		Outcome: call.OK, Settlement: call.Settled, Verdict: call.Verdict{Result: call.Accepted, Reason: "fine", Final: true},
+		Clocks: call.Clocks{
+			Sent: 10 * time.Millisecond, ProviderTTF: 260 * time.Millisecond, FirstByte: 500 * time.Millisecond, Accepted: time.Second,
+		},
 	}
 }
 
@@ -76,7 +78,25 @@ func TestAttemptCountsEveryMeter(t *testing.T) {
 		tokens("reasoning", "10"),
 		`weir_provider_ttft_seconds_count{deployment="flash",model="gemini-flash"} 2`,
 		`weir_provider_ttft_seconds_sum{deployment="flash",model="gemini-flash"} 0.5`,
+		`weir_first_byte_seconds_count{route="support"} 2`, `weir_first_byte_seconds_sum{route="support"} 1`,
+		`weir_accepted_seconds_count{layer="first",route="support"} 2`,
+		`weir_accepted_seconds_sum{layer="first",route="support"} 2`,
+		`weir_given_up_total{layer="first",route="support"} 0`,
 	)...)
+}
+
+func TestAnAttemptThatWasGivenUpHasNoFirstByte(t *testing.T) {
+	m, a := NewMetrics(), attempt()
+	a.Err, a.Verdict.Result, a.Verdict.Final = call.GivenUp, call.Errored, false
+	m.Attempt(a)
+	got := scrape(t, m)
+	for _, want := range []string{
+		`weir_given_up_total{layer="first",route="support"} 1`, `weir_accepted_seconds_count{layer="first",route="support"} 0`,
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q misses %s", got, want)
+		}
+	}
 }
 
 func TestAttemptThatWasNotSentCostsNothing(t *testing.T) {
@@ -144,7 +164,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		a.Facts.Caller.KeyID, a.Served, a.Fingerprint, a.Rule, a.PriceRow, a.Err = id, id, id, id, id, id
 		a.Verdict.Reason, a.Verdict.Check, a.Verdict.Notes, a.Budget, a.Order.Target.WireID = id, id, id, id, id
 		m.Attempt(a)
-		m.Call(a.Facts, "first", "ok", time.Duration(i)*time.Millisecond, 0)
+		m.Call(a.Facts, "first", "ok", time.Duration(i)*time.Millisecond, 0, 0)
 	}
 	one(0)
 	before := scrape(t, m)
@@ -162,10 +182,10 @@ func TestLabelsAreBounded(t *testing.T) {
 func TestCalls(t *testing.T) {
 	m := NewMetrics()
 	f := attempt().Facts
-	m.Call(f, "first", "ok", 2*time.Second, 250*time.Microsecond)
-	m.Call(f, "first", "ok", time.Second, 250*time.Microsecond)
+	m.Call(f, "first", "ok", 2*time.Second, 250*time.Microsecond, 2)
+	m.Call(f, "first", "ok", time.Second, 250*time.Microsecond, 2)
 	f.Dialect = llm.Anthropic
-	m.Call(f, "", llm.CodeBudget, 500*time.Millisecond, 500*time.Millisecond)
+	m.Call(f, "", llm.CodeBudget, 500*time.Millisecond, 500*time.Millisecond, 0)
 	wantLines(t, m,
 		`weir_calls_total{code="ok",dialect="openai",layer="first",route="support"} 2`,
 		`weir_calls_total{code="budget_exceeded",dialect="anthropic",layer="",route="support"} 1`,
@@ -173,6 +193,7 @@ func TestCalls(t *testing.T) {
 		`weir_call_duration_seconds_sum{layer="first",route="support"} 3`,
 		`weir_call_duration_seconds_count{layer="",route="support"} 1`,
 		`weir_call_duration_seconds_sum{layer="",route="support"} 0.5`,
+		`weir_keepalives_total{route="support"} 4`,
 		`weir_overhead_seconds_count 3`,
 		`weir_overhead_seconds_sum 0.5005`)
 }
@@ -218,7 +239,7 @@ func TestMetricsFromManyCallsAtOnce(t *testing.T) {
 			for range 50 {
 				a := attempt()
 				m.Attempt(a)
-				m.Call(a.Facts, "first", "ok", time.Second, 0)
+				m.Call(a.Facts, "first", "ok", time.Second, 0, 0)
 			}
 		})
 	}
