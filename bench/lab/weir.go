@@ -36,7 +36,7 @@ const layout = `version: 1
 listen: {api: %s, admin: %s}
 storage: {dir: data}
 prices: list-2026-08
-limits: {attempts: 1}
+limits: {attempts: 1, calls: 8192, connections: 16384}
 providers:
   upstream: {preset: openai, url: "http://%s/v1", key: env:` + keyName + `}
 deployments:

@@ -47,6 +47,8 @@ type Storage struct {
 type Limits struct {
 	BodyBytes     int64         // largest request body; default 64 MiB
 	InflightBytes int64         // bytes of bodies in flight; default 256 MiB; over it = 503
+	Calls         int           // calls under way at once; default 2048; over it = 503
+	Connections   int           // open connections of clients; default 4096; over it new ones are closed
 	Attempts      int           // attempts a call may make in all; default 6
 	Deadline      time.Duration // of a call; default 300s
 	Drain         time.Duration // to finish calls after SIGTERM; default 30s

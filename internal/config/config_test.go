@@ -59,7 +59,7 @@ func TestTheFullFile(t *testing.T) {
 		c.Prices != "article-2026-06" {
 		t.Errorf("process: %+v %+v %s", c.Listen, c.Storage, c.Prices)
 	}
-	if want := (Limits{8 << 20, 1 << 30, 4, 90 * time.Second, 90 * time.Second}); c.Limits != want {
+	if want := (Limits{8 << 20, 1 << 30, 500, 900, 4, 90 * time.Second, 90 * time.Second}); c.Limits != want {
 		t.Errorf("limits %+v", c.Limits)
 	}
 	google := c.Providers["google"]
@@ -189,7 +189,7 @@ func TestDefaults(t *testing.T) {
 		c.Storage.Dir != filepath.Join("testdata", "weir-data") {
 		t.Errorf("%+v %+v", c.Listen, c.Storage)
 	}
-	if want := (Limits{64 << 20, 256 << 20, 6, 300 * time.Second, 30 * time.Second}); c.Limits != want {
+	if want := (Limits{64 << 20, 256 << 20, 2048, 4096, 6, 300 * time.Second, 30 * time.Second}); c.Limits != want {
 		t.Errorf("limits %+v", c.Limits)
 	}
 	if r := c.Routes[0]; r.Mode != Enforce || r.OnBudget != "refuse" || c.Prices != "list-2026-08" {

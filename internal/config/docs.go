@@ -24,6 +24,10 @@ var docs = map[string]string{
 
 	"fileLimits.body":     "Largest request body.",
 	"fileLimits.inflight": "Bytes of bodies in flight; over it calls get 503.",
+	"fileLimits.calls": "Calls under way at once; over it calls get 503. One key alone may hold seven eighths. The " +
+		"default is what two processors bear as streams.",
+	"fileLimits.connections": "Open connections of clients; over it the longest idle one makes way, else the new one is " +
+		"closed. One address alone may hold seven eighths.",
 	"fileLimits.attempts": "Attempts that one call may make in all.",
 	"fileLimits.deadline": "Longest duration of a call.",
 	"fileLimits.drain":    "Time to finish calls after SIGTERM.",

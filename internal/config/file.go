@@ -41,12 +41,14 @@ type fileStorage struct {
 }
 
 type fileLimits struct {
-	At       pos
-	Body     size     `key:"body" default:"64 MiB"`
-	Inflight size     `key:"inflight" default:"256 MiB"`
-	Attempts integer  `key:"attempts" default:"6"`
-	Deadline duration `key:"deadline" default:"300s"`
-	Drain    duration `key:"drain" default:"30s"`
+	At          pos
+	Body        size     `key:"body" default:"64 MiB"`
+	Inflight    size     `key:"inflight" default:"256 MiB"`
+	Calls       integer  `key:"calls" default:"2048"`
+	Connections integer  `key:"connections" default:"4096"`
+	Attempts    integer  `key:"attempts" default:"6"`
+	Deadline    duration `key:"deadline" default:"300s"`
+	Drain       duration `key:"drain" default:"30s"`
 }
 
 type fileModel struct {

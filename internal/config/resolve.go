@@ -25,7 +25,8 @@ func (r *resolver) process() {
 	}
 	c.Storage.Dir = r.path(f.Storage.Dir.v)
 	c.Limits = Limits{
-		BodyBytes: f.Limits.Body.v, InflightBytes: f.Limits.Inflight.v, Attempts: f.Limits.Attempts.v,
+		BodyBytes: f.Limits.Body.v, InflightBytes: f.Limits.Inflight.v, Calls: f.Limits.Calls.v,
+		Connections: f.Limits.Connections.v, Attempts: f.Limits.Attempts.v,
 		Deadline: f.Limits.Deadline.v, Drain: f.Limits.Drain.v,
 	}
 	if c.Limits.BodyBytes > c.Limits.InflightBytes {

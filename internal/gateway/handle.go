@@ -48,7 +48,7 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 		s.pulse.start()
 	}
 	err = g.run(ctx, d, facts, p, raw, s) // cascade
-	err = g.durable(ctx, d, ended(err))
+	err = g.durable(ctx, d, ended(ctx, err))
 	err = s.end(err) // encode what was held back
 	g.told(d, s, facts, env.Stream, err)
 	g.follow(d, facts, raw, err) // observe
@@ -161,9 +161,17 @@ func (g *Gateway) refuse(d *dispatch, f call.Facts, err error) {
 	g.Watch.Call(Done{Facts: f, Took: g.Now().Sub(f.Start), Err: e})
 }
 
+// ErrStopping is the cause by which a server that ends cancels the calls that are still under way.
+var ErrStopping = fmt.Errorf("the server is stopping: %w", context.Canceled)
+
 // ended words the end of a call that its own context brought about.
-func ended(err error) error {
+func ended(ctx context.Context, err error) error {
 	switch {
+	case errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), ErrStopping):
+		return &llm.Error{
+			Code: llm.CodeOverload, Message: "this server is stopping: the call was cut",
+			Hint: "send the call again; limits.drain in weir.yaml bounds how long calls may still take",
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &llm.Error{
 			Code: llm.CodeTimeout, Message: "the call's deadline passed before an answer was accepted",

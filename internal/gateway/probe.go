@@ -42,7 +42,7 @@ func (g *Gateway) Probe(ctx context.Context, id call.OpID, deployment string) (c
 	ctx, cancel := context.WithTimeout(ctx, snap.Deadline)
 	defer cancel()
 	err = d.probe(ctx, f, o)
-	return row, g.durable(ctx, d, ended(err))
+	return row, g.durable(ctx, d, ended(ctx, err))
 }
 
 // probe makes the one attempt and reads its answer to the end.

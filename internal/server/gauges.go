@@ -5,7 +5,23 @@ import "github.com/prometheus/client_golang/prometheus"
 // gauges are read at each scrape.
 func (s *Server) gauges() {
 	s.metrics.Gauge("weir_inflight_bytes", "Bytes of request bodies in flight.",
-		func() float64 { return float64(s.inflight.bytes.Load()) })
+		func() float64 {
+			all, _ := s.inflight.bytes.held()
+			return float64(all)
+		})
+	s.metrics.Gauge("weir_calls_in_flight", "Calls under way.", func() float64 {
+		all, _ := s.door.calls.held()
+		return float64(all)
+	})
+	s.metrics.Gauge("weir_calls_in_flight_most_of_one_key", "Calls under way of the key that has most of them.", func() float64 {
+		_, most := s.door.calls.held()
+		return float64(most)
+	})
+	s.metrics.Gauge("weir_connections", "Open connections of clients to the API address.", func() float64 {
+		all, _ := s.conns.open.held()
+		return float64(all)
+	})
+	s.metrics.Register(s.door.refused)
 	s.metrics.Gauge("weir_ledger_lag_seconds", "Age of the oldest ledger row that is not on disk.",
 		func() float64 { return s.journal.Lag().Seconds() })
 	if s.opt.DroppedLines != nil {

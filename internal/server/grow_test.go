@@ -45,20 +45,21 @@ func TestTheBytesOfAGrowingBodyAreAllCounted(t *testing.T) {
 		{"just what is doubled without reaching the limit", most/2 - 1, most, ""},
 		{"one byte more than the largest", most + 1, 2 * most, llm.CodeTooLarge},
 	} {
-		var s Server
-		b, text, err := filled(&s, config.Limits{BodyBytes: most, InflightBytes: tt.total}, tt.size)
+		s := &Server{door: newDoor(time.Now, func(int64) int64 { return 0 })}
+		b, text, err := filled(s, config.Limits{BodyBytes: most, InflightBytes: tt.total}, tt.size)
 		var e *llm.Error
 		if errors.As(err, &e); err != nil && (e == nil || e.Code != tt.want) || err == nil && tt.want != "" {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
-		if held := s.inflight.bytes.Load(); held != b.held || err == nil && held < int64(len(text)) {
+		if held, _ := s.inflight.bytes.held(); held != b.held || err == nil && held < int64(len(text)) {
 			t.Errorf("%s: %d bytes in flight, the buffer holds %d", tt.name, held, b.held)
 		}
 		if err == nil && !bytes.Equal(b.data, text) {
 			t.Errorf("%s: the body is not what was sent", tt.name)
 		}
-		if b.release(); s.inflight.bytes.Load() != 0 {
-			t.Errorf("%s: %d bytes stay counted", tt.name, s.inflight.bytes.Load())
+		b.release()
+		if left, _ := s.inflight.bytes.held(); left != 0 {
+			t.Errorf("%s: %d bytes stay counted", tt.name, left)
 		}
 	}
 }

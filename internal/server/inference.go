@@ -1,11 +1,13 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/gateway"
@@ -22,47 +24,55 @@ var forwarded = map[llm.Dialect][]string{
 func (s *Server) inference(dialect llm.Dialect) http.HandlerFunc {
 	front := s.gateway.Fronts[dialect]
 	return func(w http.ResponseWriter, r *http.Request) {
-		id := s.ids.next()
-		h := w.Header()
-		h["X-Request-Id"] = []string{id.String()}
-		if err := s.answer(w, r, dialect, id); err != nil && (r.Context().Err() == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
+		in := gateway.Inbound{ID: s.ids.next(), Dialect: dialect, Start: s.now()}
+		w.Header()["X-Request-Id"] = []string{in.ID.String()}
+		key, err := s.admit(r)
+		if err != nil {
+			turnAway(w, r, front, err)
+			return
+		}
+		defer s.door.leave(key.ID)
+		in.Key = key
+		body, err := s.read(w, r, key.ID)
+		if err != nil {
+			if r.Context().Err() == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				turnAway(w, r, front, err)
+			}
+			return
+		}
+		defer body.release()
+		in.Body = body.data
+		if err := s.answer(w, r, in); err != nil && listens(r) {
 			writeError(w, front, err)
 		}
 	}
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, dialect llm.Dialect, id call.OpID) error {
-	start := s.now()
-	if headerBytes(r.Header) > maxHeaderBytes {
-		return &llm.Error{
-			Code: llm.CodeHeader, Message: fmt.Sprintf("the request's header is larger than %d bytes", maxHeaderBytes),
-			Hint: "send metadata in the body, or fewer and shorter header fields",
-		}
-	}
-	key, err := s.keys.Lookup(presented(r.Header))
-	if err != nil {
-		return err
-	}
-	if s.draining.Load() {
-		return &llm.Error{
-			Code: llm.CodeOverload, Message: "this server is stopping", Hint: "send the call again; another replica takes it",
-		}
-	}
-	body, release, err := s.admit(w, r)
-	if err != nil {
-		return err
-	}
-	defer release()
-	in := gateway.Inbound{
-		ID: id, Dialect: dialect, Key: key, Body: body, Hints: hints(r.Header), Start: start,
-	}
+// listens tells whether the client is still there to be told something: what ended the call was not its leaving.
+func listens(r *http.Request) bool {
+	return r.Context().Err() == nil || errors.Is(context.Cause(r.Context()), gateway.ErrStopping)
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, in gateway.Inbound) error {
+	dialect := in.Dialect
+	in.Hints = hints(r.Header)
 	for _, name := range forwarded[dialect] {
 		for _, v := range r.Header[name] {
 			in.Forward = append(in.Forward, call.Field{Name: name, Value: v})
 		}
 	}
-	out := &answerWriter{w: w, stall: writeStall, h2: r.ProtoMajor >= 2}
+	p := s.opt.Patience
+	out := &answerWriter{
+		w: w, stall: p.Stall, until: time.Now().Add(s.config.Load().Limits.Deadline + p.Stall), h2: r.ProtoMajor >= 2,
+	}
 	return s.gateway.Handle(r.Context(), in, out)
+}
+
+func largeHeader() error {
+	return &llm.Error{
+		Code: llm.CodeHeader, Message: fmt.Sprintf("the request's header is larger than %d bytes", maxHeaderBytes),
+		Hint: "send metadata in the body, or fewer and shorter header fields",
+	}
 }
 
 func headerBytes(h http.Header) int {

@@ -38,6 +38,11 @@ func (s *Server) listen() error {
 		}
 		*l.to = ln
 	}
+	s.conns = &conns{
+		Listener: s.api, limit: func() int { return s.config.Load().Limits.Connections },
+		refused: func(reason string) { s.door.refused.WithLabelValues(reason).Inc() },
+	}
+	s.api = s.conns
 	return nil
 }
 

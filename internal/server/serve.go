@@ -11,16 +11,21 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/gateway"
 	"github.com/weirhq/weir/internal/models/upstream"
 )
 
-// Serve answers calls until ctx ends, then drains: readyz says 503, calls under way may finish until limits.drain, the
-// ledger is flushed and marked clean.
+// Serve answers calls until ctx ends, then drains: readyz and new calls get 503, calls under way may finish until
+// limits.drain and are cut then, the ledger is flushed and marked clean.
 func (s *Server) Serve(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	go s.lookAfter(background)
+	calls, cut := context.WithCancelCause(background)
+	defer cut(nil)
 	api, admin := s.httpServer(s.apiRoutes()), s.httpServer(s.adminRoutes())
+	api.BaseContext = func(net.Listener) context.Context { return calls }
+	api.ConnState = s.conns.state
 	failed := make(chan error, 2)
 	for _, l := range []struct {
 		h  *http.Server
@@ -37,19 +42,47 @@ func (s *Server) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	s.draining.Store(true)
-	s.opt.Log.Info("stopping: no new calls are taken", slog.Duration("drain", s.config.Load().Limits.Drain))
-	drain, cancel := context.WithTimeout(background, s.config.Load().Limits.Drain)
-	defer cancel()
-	if late := api.Shutdown(drain); late != nil {
-		s.opt.Log.Warn("calls were still under way at the end of limits.drain; they are cut", slog.String("cause", late.Error()))
-		_ = api.Close()
-	}
-	s.gateway.Drain(drain) // shadows of observed calls
-	_ = admin.Close()      // a scrape that is cut comes again
+	s.drain(background, api, cut)
+	_ = admin.Close() // a scrape that is cut comes again
 	err = errors.Join(err, s.Close())
 	s.opt.Log.Info("stopped; the ledger is flushed")
 	return err
+}
+
+// drain ends the calls. The listener stays open meanwhile, so that new ones are told to go elsewhere.
+func (s *Server) drain(ctx context.Context, api *http.Server, cut context.CancelCauseFunc) {
+	most := s.config.Load().Limits.Drain
+	shadows, release := context.WithTimeout(ctx, most)
+	defer release()
+	s.draining.Store(true)
+	ended := s.door.calls.close()
+	api.SetKeepAlivesEnabled(false)
+	s.opt.Log.Info("stopping: no new calls are taken", slog.Duration("drain", most))
+	if !within(ended, most) {
+		all, _ := s.door.calls.held()
+		s.opt.Log.Warn("calls were still under way at the end of limits.drain; they are cut", slog.Int64("calls", all))
+		cut(gateway.ErrStopping)
+		within(ended, s.opt.Patience.Cut)
+	}
+	flush, cancel := context.WithTimeout(ctx, s.opt.Patience.Cut)
+	defer cancel()
+	if err := api.Shutdown(flush); err != nil { // clients that do not take what is left of their answers
+		_ = api.Close()
+	}
+	within(ended, s.opt.Patience.Cut)
+	s.gateway.Drain(shadows) // of observed calls
+}
+
+// within waits for a channel to be closed.
+func within(done <-chan struct{}, most time.Duration) bool {
+	t := time.NewTimer(most)
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // httpServer speaks HTTP/1.1 and HTTP/2 without TLS, which a proxy in front may end.
@@ -58,8 +91,9 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	p.SetHTTP1(true)
 	p.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler: h, Protocols: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 4 * maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.opt.Log.Handler(), slog.LevelWarn),
+		Handler: h, Protocols: p, ReadHeaderTimeout: s.opt.Patience.Header, IdleTimeout: s.opt.Patience.Idle,
+		ReadTimeout:    s.opt.Patience.Pause, // of bodies that nobody reads; those of calls have deadlines of their own
+		MaxHeaderBytes: 2 * maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.opt.Log.Handler(), slog.LevelWarn),
 	}
 }
 
@@ -67,9 +101,13 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 func (s *Server) lookAfter(ctx context.Context) {
 	tick := time.NewTicker(keysEvery)
 	defer tick.Stop()
+	report := time.NewTicker(reportEvery)
+	defer report.Stop()
 	marks := alerts{}
 	for {
 		select {
+		case <-report.C:
+			s.door.report(s.opt.Log)
 		case <-tick.C:
 			if err := s.keys.Refresh(); err != nil {
 				s.opt.Log.Error("keys could not be read again", slog.String("cause", err.Error()))

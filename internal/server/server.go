@@ -54,8 +54,27 @@ type Options struct {
 	NoFirstKey bool
 	// Sender sends attempts in place of the HTTP client; for benchmarks.
 	Sender Sender
+	// Patience is how long clients are waited for.
+	Patience Patience
 	// FirstKeyName is what the key that is made when there is none is called; default "first".
 	FirstKeyName string
+}
+
+// Patience is how long the server waits for its clients. The zero value of a field is its default.
+type Patience struct {
+	Header time.Duration // for the whole header of a request; default 10s
+	Idle   time.Duration // for the next request on a connection; default 2m
+	Pause  time.Duration // for the next bytes of a body; default 30s
+	Body   time.Duration // for the whole of a body; default 5m
+	Stall  time.Duration // for what one write sends to be taken; default 30s
+	Cut    time.Duration // for calls that are cut at the end of limits.drain to be told and booked; default 5s
+}
+
+func (p Patience) orDefault() Patience {
+	return Patience{
+		Header: cmp.Or(p.Header, 10*time.Second), Idle: cmp.Or(p.Idle, 2*time.Minute), Pause: cmp.Or(p.Pause, bodyPause),
+		Body: cmp.Or(p.Body, bodyTime), Stall: cmp.Or(p.Stall, writeStall), Cut: cmp.Or(p.Cut, 5*time.Second),
+	}
 }
 
 // Sender sends one wire attempt.
@@ -64,12 +83,15 @@ type Sender interface {
 }
 
 const (
-	retryOverload  = time.Second
-	writeStall     = 30 * time.Second // the most that one write to a client may take
+	bodyPause      = 30 * time.Second
+	bodyTime       = 5 * time.Minute
+	writeStall     = 30 * time.Second
 	maxHeaderBytes = 64 << 10
 	defaultUseCase = "default" // what the first key's calls belong to, where the registry has it
 	// keysEvery is how often keys that another process changed are read: a revoked one stops within a second.
 	keysEvery = 500 * time.Millisecond
+	// reportEvery is how often the log tells of calls that were turned away.
+	reportEvery = 10 * time.Second
 )
 
 // Server is one running Weir.
@@ -92,7 +114,9 @@ type Server struct {
 	reloading sync.Mutex
 	before    map[string]upstream.Endpoint // of the configuration in force; under reloading
 
+	door     *door
 	inflight inflight
+	conns    *conns
 	draining atomic.Bool
 	closing  sync.Once
 	closed   error
@@ -119,7 +143,11 @@ func New(opt Options) (s *Server, err error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	s = &Server{opt: opt, now: opt.Now, started: opt.Now(), ids: newIDs(opt.Now, opt.Random), metrics: telemetry.NewMetrics()}
+	opt.Patience = opt.Patience.orDefault()
+	s = &Server{
+		opt: opt, door: newDoor(opt.Now, mathrand.Int64N),
+		now: opt.Now, started: opt.Now(), ids: newIDs(opt.Now, opt.Random), metrics: telemetry.NewMetrics(),
+	}
 	s.config.Store(opt.Config)
 	defer func() {
 		if err != nil {

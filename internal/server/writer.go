@@ -14,6 +14,7 @@ import (
 type answerWriter struct {
 	w        http.ResponseWriter
 	stall    time.Duration // the most that one write may take
+	until    time.Time     // when all must be written: a client that takes its answer byte by byte ends here
 	deadline time.Time     // of writes, as last set
 	h2       bool          // a write deadline in HTTP/2 resets the stream when it passes, also between writes
 	stream   bool
@@ -71,6 +72,9 @@ func (a *answerWriter) Write(b []byte, more bool) error {
 	rc := http.NewResponseController(a.w)
 	if now := time.Now(); a.h2 || a.deadline.Sub(now) < a.stall/2 {
 		a.deadline = now.Add(a.stall)
+		if a.until.Before(a.deadline) {
+			a.deadline = a.until
+		}
 		if err := rc.SetWriteDeadline(a.deadline); err != nil {
 			return err
 		}
@@ -97,13 +101,15 @@ func (a *answerWriter) send(rc *http.ResponseController, b []byte, more bool) er
 }
 
 // writeError answers with an error in the caller's dialect. SDKs retry some statuses by themselves and would pay a failed
-// cascade again, so every error says not to.
+// cascade again, so every error says not to, but those of calls that were turned away.
 func writeError(w http.ResponseWriter, front gateway.Front, err error) {
 	e := llm.AsError(err)
 	body := front.Error(e, false)
 	h := w.Header()
 	h["Content-Type"] = []string{"application/json"}
-	h["X-Should-Retry"] = []string{"false"}
+	if _, ok := h["X-Should-Retry"]; !ok {
+		h["X-Should-Retry"] = []string{"false"}
+	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	if e.RetryAfter > 0 {
 		h["Retry-After"] = []string{strconv.Itoa(int((e.RetryAfter + time.Second - 1) / time.Second))}

@@ -5,30 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/llm"
 )
 
-// inflight bounds the bytes of request bodies that are in memory at once.
-type inflight struct{ bytes atomic.Int64 }
+// inflight bounds the bytes of calls that are in memory at once. Bodies count as their key's, of which each has only a
+// part; what is taken for nobody counts in all.
+type inflight struct{ bytes pool[string] }
 
 // take reserves n bytes below a limit.
 func (f *inflight) take(n, limit int64) bool {
-	if f.bytes.Add(n) <= limit {
-		return true
-	}
-	f.bytes.Add(-n)
-	return false
+	return f.bytes.take("", n, math.MaxInt64, limit) == granted
 }
 
-func (f *inflight) give(n int64) { f.bytes.Add(-n) }
+func (f *inflight) give(n int64) { f.bytes.give("", n) }
 
 // shared lets answers that calls keep back count against the bytes in flight.
 type shared struct{ s *Server }
@@ -47,13 +44,8 @@ var bodies = [...]struct {
 	pool sync.Pool
 }{{size: 4 << 10}, {size: 64 << 10}, {size: 256 << 10}, {size: 1 << 20}}
 
-// Bounds of reading a body: what is reserved for an announced length before bytes have come, how long a client may say
-// nothing, and how long the whole may take.
-const (
-	reserved  = 256 << 10
-	bodyPause = 30 * time.Second
-	bodyTime  = 5 * time.Minute
-)
+// reserved is what an announced length gets before bytes have come.
+const reserved = 256 << 10
 
 // room is the size of the buffer that n bytes get.
 func room(n int64) int64 {
@@ -85,51 +77,59 @@ func giveBuffer(b []byte) {
 	}
 }
 
-// admit reads a request's body within the limits of one body and of all bodies in flight. release must be called when
-// the body is no longer used.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
+// read reads a request's body within the limits of one body and of all bodies in flight. It must be released when it is
+// no longer used.
+func (s *Server) read(w http.ResponseWriter, r *http.Request, key string) (*buffer, error) {
 	limits := s.config.Load().Limits
 	if r.ContentLength > limits.BodyBytes {
-		return nil, nil, tooLarge(limits.BodyBytes)
+		return nil, tooLarge(limits.BodyBytes)
 	}
-	src, packed, err := plain(http.MaxBytesReader(w, r.Body, limits.BodyBytes), r.Header.Get("Content-Encoding"))
-	if err != nil {
-		return nil, nil, err
+	b := &buffer{s: s, key: key, limits: limits}
+	if err := b.read(w, r); err != nil {
+		b.release()
+		return nil, err
 	}
-	b := &buffer{s: s, limits: limits}
-	defer func() {
-		if err != nil {
-			b.release()
-		}
-	}()
-	first := min(r.ContentLength+1, reserved) // one more, so that the end is seen without growing
-	if first <= 0 || packed {
-		first = int64(bodies[0].size)
-	}
-	if err := b.grow(first); err != nil {
-		return nil, nil, err
-	}
-	rc := http.NewResponseController(w)
-	if err := b.fill(src, rc); err != nil {
-		return nil, nil, err
-	}
-	// The body is read; from here on the connection is only watched for the client's leaving.
-	if err := rc.SetReadDeadline(time.Time{}); err != nil {
-		return nil, nil, fmt.Errorf("clear the read deadline: %w", err)
-	}
-	return b.data, b.release, nil
+	return b, nil
 }
 
 // buffer is a body under way, counted against the bytes in flight.
 type buffer struct {
 	s      *Server
+	key    string // whose it is
 	limits config.Limits
 	data   []byte
 	held   int64
 }
 
+func (b *buffer) read(w http.ResponseWriter, r *http.Request) error {
+	encoding := r.Header.Get("Content-Encoding")
+	first := min(r.ContentLength+1, reserved) // one more, so that the end is seen without growing
+	if first <= 0 || encoding != "" {
+		first = int64(bodies[0].size)
+	}
+	if err := b.grow(first); err != nil {
+		return err
+	}
+	rc := http.NewResponseController(w)
+	if err := rc.SetReadDeadline(time.Now().Add(b.s.opt.Patience.Pause)); err != nil {
+		return fmt.Errorf("set the read deadline: %w", err)
+	}
+	src, err := plain(http.MaxBytesReader(w, r.Body, b.limits.BodyBytes), encoding) // reads the head of what is packed
+	if err != nil {
+		return err
+	}
+	if err := b.fill(src, rc); err != nil {
+		return err
+	}
+	// The body is read; from here on the connection is only watched for the client's leaving.
+	if err := rc.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("clear the read deadline: %w", err)
+	}
+	return nil
+}
+
 func (b *buffer) release() {
-	b.s.inflight.give(b.held)
+	b.s.inflight.bytes.give(b.key, b.held)
 	b.held = 0
 	giveBuffer(b.data)
 	b.data = nil
@@ -138,16 +138,18 @@ func (b *buffer) release() {
 // grow makes room for n bytes in all. While the bytes are copied both the old buffer and the new one count.
 func (b *buffer) grow(n int64) error {
 	n = room(n)
-	if !b.s.inflight.take(n, b.limits.InflightBytes) {
-		return &llm.Error{
-			Code: llm.CodeOverload, Message: "too many bytes of requests are in flight", RetryAfter: retryOverload,
-			Hint: "send the call again later; limits.inflight in weir.yaml is the bound",
-		}
+	switch b.s.inflight.bytes.take(b.key, n, b.held, b.limits.InflightBytes) {
+	case full:
+		return b.s.door.turned(b.key, byBytes, "too many bytes of requests are in flight",
+			"send the call again after the time that Retry-After tells; limits.inflight in weir.yaml is the bound")
+	case unfair:
+		return b.s.door.turned(b.key, byKeyBytes, "this key has too many bytes of requests in flight",
+			"send the call again after the time that Retry-After tells; the rest of limits.inflight is kept for other keys")
 	}
 	old, held := b.data, b.held
 	b.data, b.held = append(takeBuffer(int(n)), old...), n
 	giveBuffer(old)
-	b.s.inflight.give(held)
+	b.s.inflight.bytes.give(b.key, held)
 	return nil
 }
 
@@ -163,9 +165,10 @@ func (b *buffer) more() int64 {
 
 // fill reads src to its end.
 func (b *buffer) fill(src io.Reader, rc *http.ResponseController) error {
-	end := time.Now().Add(bodyTime)
+	p := b.s.opt.Patience
+	end := time.Now().Add(p.Body)
 	for {
-		pause := time.Now().Add(bodyPause)
+		pause := time.Now().Add(p.Pause)
 		if pause.After(end) {
 			pause = end
 		}
@@ -183,7 +186,7 @@ func (b *buffer) fill(src io.Reader, rc *http.ResponseController) error {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return &llm.Error{
 				Code: llm.CodeInvalid, Message: "the request's body did not come in time",
-				Hint: fmt.Sprintf("send it within %s, with pauses of at most %s", bodyTime, bodyPause),
+				Hint: fmt.Sprintf("send it within %s, with pauses of at most %s", p.Body, p.Pause),
 				Err:  os.ErrDeadlineExceeded,
 			}
 		case err != nil:
@@ -198,18 +201,18 @@ func (b *buffer) fill(src io.Reader, rc *http.ResponseController) error {
 }
 
 // plain undoes a body's content encoding.
-func plain(body io.Reader, encoding string) (src io.Reader, packed bool, err error) {
+func plain(body io.Reader, encoding string) (io.Reader, error) {
 	switch strings.ToLower(encoding) {
 	case "", "identity":
-		return body, false, nil
+		return body, nil
 	case "gzip":
 		z, err := gzip.NewReader(body)
 		if err != nil {
-			return nil, true, &llm.Error{Code: llm.CodeInvalid, Message: "the request's body is not gzip", Err: err}
+			return nil, &llm.Error{Code: llm.CodeInvalid, Message: "the request's body is not gzip", Err: err}
 		}
-		return z, true, nil
+		return z, nil
 	}
-	return nil, false, &llm.Error{
+	return nil, &llm.Error{
 		Code: llm.CodeInvalid, Message: "unsupported content-encoding", Hint: "send the body as it is, or as gzip",
 		Param: "content-encoding",
 	}
