@@ -91,7 +91,7 @@ func TestBarsAreFoundInWhateverProgramsPrint(t *testing.T) {
     kill_test.go:9: {"name":"kills, count","value":0,"bar":"<= 0","ok":true,"command":"c","figures":{"kills":25}}
 {"name":"no bar","value":1}
 {"name":"broken
-{"name":"gap, percent","value":75.5,"bar":">= 50","ok":true,"command":"go run ./test/real"}
+{"name":"gap, percent","value":75.5,"bar":">= 50","ok":true,"command":"go run ./x"}
 `
 	var got []string
 	for _, b := range told([]byte(out)) {
@@ -103,7 +103,7 @@ func TestBarsAreFoundInWhateverProgramsPrint(t *testing.T) {
 	}
 	want := []string{
 		`{"name":"kills, count","value":0,"bar":"<= 0","ok":true,"command":"c","detail":{"kills":25}}`,
-		`{"name":"gap, percent","value":75.5,"bar":">= 50","ok":true,"command":"go run ./test/real"}`,
+		`{"name":"gap, percent","value":75.5,"bar":">= 50","ok":true,"command":"go run ./x"}`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -76,25 +76,6 @@ func outcome(name string, r ran) []Bar {
 	return append(told(r.out), b)
 }
 
-// realInput runs test/real, which prints bars itself; it ends with 2 when one does not hold.
-func realInput(s *Settings) ([]Bar, error) {
-	if err := exists(s, "test/real"); err != nil {
-		return nil, err
-	}
-	args := []string{"go", "run", "./test/real"}
-	if s.Shared != "" && !s.Short {
-		args = append(args, "--shared", s.Shared)
-	}
-	r, err := run(s, nil, args...)
-	if err != nil {
-		return nil, err
-	}
-	if bars := told(r.out); len(bars) > 0 {
-		return bars, nil
-	}
-	return outcome("real input", r), nil
-}
-
 // crashTests are the tests that crash processes, by package.
 var crashTests = []string{"./internal/store/sqlite", "./test/crash"}
 

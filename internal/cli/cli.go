@@ -71,7 +71,7 @@ Exit codes: 0 done; 1 not done; 2 wrong flags or arguments; 3 the configuration 
   weir usage --by model         what was spent, on what`,
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // ours, which has examples
-	}, a.serve(), a.check(), a.init(), a.demo(), a.sim(), a.call(), a.usage(), a.key(), a.version(), a.completion())
+	}, a.serve(), a.check(), a.init(), a.demo(), a.sim(), a.eval(), a.call(), a.usage(), a.key(), a.version(), a.completion())
 	root.SetHelpCommand(a.help())
 	// A group runs only to refuse what it does not know; its usage line would say that it does something by itself.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}",

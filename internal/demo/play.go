@@ -52,7 +52,7 @@ func (st *stage) play(ctx context.Context, profile, route, useCase string, tick 
 				if i >= st.o.Sample {
 					return
 				}
-				p, err := st.client.ask(ctx, day.At(i), route, useCase)
+				p, err := st.ask(ctx, day.At(i), route, useCase)
 				if err != nil {
 					stop(err)
 					return

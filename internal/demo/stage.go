@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirhq/weir/internal/client"
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/models/catalog"
@@ -64,7 +65,7 @@ type stage struct {
 	day     *scenario.Scenario
 	catalog *catalog.Catalog
 	witness *witness
-	client  *client
+	client  *client.Client
 	server  *server.Server
 	key     string
 	played  map[string][]played // by use case
@@ -157,7 +158,7 @@ func raise(o Options) (*stage, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- st.server.Serve(ctx) }()
 	st.key = st.server.FirstKey
-	st.client = newClient("http://"+st.server.API(), st.key)
+	st.client = client.New("http://"+st.server.API(), st.key, workers)
 	st.strike = sync.OnceFunc(func() {
 		stop()
 		if err := errors.Join(<-ended, backstage.Close()); err != nil {

@@ -85,7 +85,7 @@ func (st *stage) step(ctx context.Context, p *printer, it scenario.Interaction) 
 	}
 	p.line("%q", question)
 	p.line("  (%d messages, about %d tokens with its history)", len(it.History)+2, it.Prompt())
-	got, err := st.client.ask(ctx, it, "procurement", "walkthrough")
+	got, err := st.ask(ctx, it, "procurement", "walkthrough")
 	if err != nil {
 		return err
 	}

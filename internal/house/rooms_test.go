@@ -77,14 +77,26 @@ var rooms = []room{
 		path: "internal/cli",
 		may: slices.Concat(values, families, []string{
 			"internal/gateway", "internal/config", "internal/store", "internal/server", "internal/sim", "internal/report",
-			"internal/demo",
+			"internal/demo", "internal/eval",
 		}),
 		why: "cli stands on top; tests' props are not for users",
 	},
 	{
+		path: "internal/client", may: []string{"internal/report"},
+		why: "a client knows what the wire says, and how the ledger's answers are shaped",
+	},
+	{
+		path: "internal/eval",
+		may: slices.Concat(values, []string{
+			"internal/client", "internal/config", "internal/server", "internal/sim", "internal/report", "internal/finops",
+			"internal/routing", "internal/wire",
+		}),
+		why: "eval plays recorded answers to the production cascade, in process or as a client of a running gateway",
+	},
+	{
 		path: "internal/demo",
 		may: slices.Concat(values, []string{
-			"internal/config", "internal/server", "internal/sim", "internal/report", "internal/finops",
+			"internal/client", "internal/config", "internal/server", "internal/sim", "internal/report", "internal/finops",
 		}),
 		why: "demo starts a server and a simulator and is then a client like any other: it reaches into no room",
 	},

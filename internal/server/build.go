@@ -18,8 +18,8 @@ import (
 	"github.com/weirhq/weir/internal/routing/validate"
 )
 
-// snapshot turns a configuration into what the gateway answers calls by.
-func snapshot(c *config.Config, now time.Time) (*gateway.Snapshot, error) {
+// Snapshot turns a configuration into what the gateway answers calls by.
+func Snapshot(c *config.Config, now time.Time) (*gateway.Snapshot, error) {
 	table, err := policyTable(c.Data)
 	if err != nil {
 		return nil, err

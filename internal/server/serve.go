@@ -130,7 +130,7 @@ func (s *Server) Reload(c *config.Config) error {
 	if c.Listen != old.Listen || c.Storage != old.Storage {
 		return errors.New("listen and storage cannot change while running; restart to move them")
 	}
-	snap, err := snapshot(c, s.now())
+	snap, err := Snapshot(c, s.now())
 	if err != nil {
 		return err
 	}

@@ -208,7 +208,7 @@ func (s *Server) openKeys() error {
 
 func (s *Server) buildGateway() error {
 	c := s.config.Load()
-	snap, err := snapshot(c, s.now())
+	snap, err := Snapshot(c, s.now())
 	if err != nil {
 		return err
 	}

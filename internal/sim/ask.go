@@ -82,6 +82,21 @@ type ask struct {
 // messageTokens is what a provider counts for the frame of one message.
 const messageTokens = 4
 
+// chatTokens is what Chat Completions count for the frame of a conversation.
+const chatTokens = 3
+
+// ChatTokens is what the simulated Chat Completions bill as input for a conversation of such texts, without tools.
+func ChatTokens(texts ...string) int {
+	n := chatTokens
+	for _, t := range texts {
+		n += tokens.Count(t) + messageTokens
+	}
+	return n
+}
+
+// AnswerTokens is what they bill as output for an answer of such a text.
+func AnswerTokens(text string) int { return max(tokens.Count(text), 1) }
+
 // say adds a turn and its tokens; turns of one role that follow each other stay apart.
 func (a *ask) say(role, text string) {
 	a.Turns = append(a.Turns, Turn{Role: role, Text: text})

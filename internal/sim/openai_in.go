@@ -71,7 +71,7 @@ func (openAI) decode(r *http.Request, key string, body []byte) (*ask, *failure) 
 	if f != nil {
 		return nil, f
 	}
-	a := &ask{dialect: OpenAI, n: 1, sse: true, wish: r.Header.Get("X-Sim-Fault"), prompt: 3}
+	a := &ask{dialect: OpenAI, n: 1, sse: true, wish: r.Header.Get("X-Sim-Fault"), prompt: chatTokens}
 	if f := fields(field(m, "model", &a.Model), field(m, "stream", &a.stream)); f != nil {
 		return nil, f
 	}

@@ -41,7 +41,7 @@ var signs = []sign{
 	{"no-work", 0.5, "a result is stated without its calculation", seeNoWork},
 	{"steps", 1.5, "the answer takes many steps", seeSteps},
 	{"length", 0.7, "the answer is long", seeLength},
-	{"question", 0.7, "the question is long", seeQuestion},
+	{"task", 0.7, "the question is long", seeTask},
 }
 
 // SignNames are the names of all signs, in a fixed order.

@@ -10,6 +10,7 @@ import (
 // sight is an answer beside its question, read once for all signs.
 type sight struct {
 	question, answer string
+	task             string // the question without instructions and labels around it
 	folded           string // the answer in lower case, plain apostrophes, one space between words
 	given            []figure
 	said             []figure // numbers of the answer in order, annotations left out
@@ -35,7 +36,8 @@ func sighted(s Subject) *sight {
 	k.folded = " " + strings.Join(strings.Fields(strings.ReplaceAll(strings.ToLower(k.answer), "’", "'")), " ") + " "
 	n, wrong := calculations(k.answer)
 	k.judged, k.wrong = n, len(wrong)
-	k.given, _ = figures64(k.question)
+	k.task = task(k.question)
+	k.given, _ = figures64(k.task)
 	rest, _ := sheets(k.answer)
 	k.said, k.equals = figures64(rest)
 	k.trace()
@@ -53,6 +55,25 @@ func lastUser(q *llm.Request) string {
 		}
 	}
 	return ""
+}
+
+// leastWords is how many words a paragraph has that says something.
+const leastWords = 8
+
+// task is the paragraphs of a question that ask or give something: those with a question mark, and those with a number
+// in more than a few words. Instructions, titles and labels ("Item 3 of 20") around them are no part of the task.
+func task(question string) string {
+	var kept []string
+	for para := range strings.SplitSeq(question, "\n\n") {
+		given := strings.ContainsAny(para, "0123456789") && len(strings.Fields(para)) >= leastWords
+		if given || strings.Contains(para, "?") {
+			kept = append(kept, para)
+		}
+	}
+	if kept == nil {
+		return question
+	}
+	return strings.Join(kept, "\n\n")
 }
 
 // figures64 lists the numbers of a text and counts its equals signs.

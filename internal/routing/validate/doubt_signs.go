@@ -212,9 +212,10 @@ func seeSteps(k *sight) float64 { return float64(k.equals) / 10 }
 
 // Lengths in bytes that count as long.
 const (
-	longAnswer   = 1500
-	longQuestion = 800
+	longAnswer = 1500
+	longTask   = 800
 )
 
-func seeLength(k *sight) float64   { return float64(len(k.answer)) / longAnswer }
-func seeQuestion(k *sight) float64 { return float64(len(k.question)) / longQuestion }
+func seeLength(k *sight) float64 { return float64(len(k.answer)) / longAnswer }
+
+func seeTask(k *sight) float64 { return float64(len(k.task)) / longTask }
