@@ -54,6 +54,7 @@ func New(c Config) (http.Handler, error) {
 	a.keys(api)
 	a.calls(api)
 	a.usage(api)
+	a.outputs(api)
 	a.budgets(api)
 	a.probes(api)
 	return guard(c.Token, mux), nil

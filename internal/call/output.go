@@ -13,14 +13,11 @@ type Output struct {
 	Args     Finding        // are some arguments no JSON object?
 	Empty    Finding        // is there nothing that a caller could use?
 	Refusal  Refusal
-	Language string // of the text: ISO 639-1, or Undetermined; "" = not looked at
+	Language string // of the text: ISO 639-1, "und" = not told apart; "" = not looked at, or no text
 }
 
 // OtherStop stands for the stop reasons that no dialect documents: the words of a provider's own have no bound.
 const OtherStop llm.StopReason = "other"
-
-// Undetermined is the language of a text that was looked at and not told apart: too short, mixed, or no prose.
-const Undetermined = "und"
 
 // StopReasons are the values of Output.Stop that are told, the gravest first.
 var StopReasons = []llm.StopReason{
@@ -54,3 +51,13 @@ const (
 	ByProvider Refusal = "provider" // by stop reason, or in the dialect's own refusal field
 	ByWords    Refusal = "words"    // it opens by declining
 )
+
+// Answered reports whether the attempt brought a complete answer to a caller's question, accepted or not: what outputs
+// are counted of. Probes, shadows and deliveries ask no caller's question.
+func (a *Attempt) Answered() bool {
+	switch a.Order.Purpose {
+	case Answer, Retry, Fallback, Escalate:
+		return a.Outcome == OK
+	}
+	return false
+}

@@ -32,15 +32,26 @@ broken attempts took; frontier is the same tokens at the route's dearest deploym
 
 With --observe it tells of routes in mode: observe instead: what the cascade would have cost and saved, which layer would
 have answered, how often no layer's answer would have passed, how often it would have been another answer than the caller
-got, and what the shadows that know it cost. What is extrapolated from shadows stands with its 95 % interval.`,
+got, and what the shadows that know it cost. What is extrapolated from shadows stands with its 95 % interval.
+
+With --outputs it tells what the answers were like instead: how many passed their checks, were truncated, filtered,
+refused, empty or repaired, called tools, how long they were and in which language; --every adds a series over time.`,
 		Example: `  weir usage --by model
   weir usage --observe --since 7d
   weir usage --by use-case --since 24h
-  weir usage --by layer --since 2026-06-01 --json`,
+  weir usage --by layer --since 2026-06-01 --json
+  weir usage --outputs --by route,layer --since 7d --every 1d`,
 		Args: exact(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if q.observe {
+			switch {
+			case q.observe && q.outputs:
+				return &usageError{errors.New("--observe and --outputs tell different things: use one"), "weir usage"}
+			case q.every != "" && !q.outputs:
+				return &usageError{errors.New("--every goes with --outputs"), "weir usage"}
+			case q.observe:
 				return a.runObserve(cmd.Context(), q)
+			case q.outputs:
+				return a.runOutputs(cmd.Context(), q)
 			}
 			return a.runUsage(cmd.Context(), q)
 		},
@@ -51,13 +62,15 @@ got, and what the shadows that know it cost. What is extrapolated from shadows s
 	c.Flags().StringVar(&q.since, "since", "", "from then on: 24h, 7d, 2026-06-01 or RFC 3339; none = all")
 	c.Flags().StringVar(&q.dir, "dir", "", "storage folder to read, in place of the configured one")
 	c.Flags().BoolVar(&a.json, "json", false, "as JSON")
-	offer(c, "by", ledger.Groupings...)
+	c.Flags().BoolVar(&q.outputs, "outputs", false, "what the answers were like; --by takes several groupings, and check")
+	c.Flags().StringVar(&q.every, "every", "", "with --outputs, a series of slots so long: 1h, 1d")
+	offer(c, "by", ledger.OutputGroupings...)
 	return c
 }
 
 type usageFlags struct {
-	by, since, dir string
-	observe        bool
+	by, since, dir, every string
+	observe, outputs      bool
 }
 
 func (a *app) runUsage(ctx context.Context, q usageFlags) error {

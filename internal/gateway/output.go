@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/models/quality"
 	"github.com/weirhq/weir/internal/routing/validate"
 )
 
@@ -110,6 +111,22 @@ func whole(o *call.Output, r *llm.Response) {
 		}
 	}
 	o.Args = call.FindingOf(o.Broken > 0)
+	if text := longest(r); text != "" {
+		o.Language = quality.Language(text)
+	}
+}
+
+// longest is the longest text of the first answer.
+func longest(r *llm.Response) (text string) {
+	if len(r.Choices) == 0 {
+		return ""
+	}
+	for _, p := range r.Choices[0].Parts {
+		if p.Kind == llm.Text && len(p.Text) > len(text) {
+			text = p.Text
+		}
+	}
+	return text
 }
 
 // isObject reports whether the arguments of a tool call are a JSON object. Blank ones stand for an empty one.

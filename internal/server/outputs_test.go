@@ -91,7 +91,7 @@ func TestWhatIsKnownOfAnAnswer(t *testing.T) {
 	t.Parallel()
 	find := sim.Call{Name: "find", Args: jsontext.Value(`{"id":402}`)}
 	says := saying{
-		"end":    {Text: "the invoice is paid"},
+		"end":    {Text: "the invoice is paid and you have what is in the list of your order, which is all"},
 		"length": {Text: "the invoice is", Finish: sim.FinishLength},
 		"tools":  {Text: "let me look", Calls: []sim.Call{find, find}},
 		"refuse": {Text: "no, that is not for me", Finish: sim.FinishRefusal},
@@ -116,7 +116,7 @@ func TestWhatIsKnownOfAnAnswer(t *testing.T) {
 						if got[0].Bytes == 0 != (want.Bytes == 0) {
 							t.Errorf("%s: %d bytes", name, got[0].Bytes)
 						}
-						got[0].Bytes, got[0].Language, want.Bytes = 0, "", 0
+						got[0].Bytes, want.Bytes = 0, 0
 						if d := gocmp.Diff(want, got[0]); d != "" {
 							t.Errorf("%s (-want +got):\n%s", name, d)
 						}
@@ -132,10 +132,14 @@ func wantOutput(kind, back string, held, read, stream bool) *report.Output {
 	none := 0
 	o := &report.Output{Stop: "stop", Bytes: 1, Empty: "no", BrokenCalls: &none}
 	if read {
-		o.Refusal = "no"
+		o.Refusal, o.Language = "no", "und"
 	}
 	failed := ""
 	switch kind {
+	case "end":
+		if read {
+			o.Language = "en"
+		}
 	case "length":
 		o.Stop, failed = "length", "truncated"
 	case "tools":
@@ -154,6 +158,9 @@ func wantOutput(kind, back string, held, read, stream bool) *report.Output {
 		if read && back != "gemini" {
 			o.Refusal = "provider"
 		}
+		if back != "anthropic" { // OpenAI has a field of its own for it
+			o.Language = ""
+		}
 	case "filter":
 		o.Stop, failed = "content_filter", "refusal"
 		if back == "anthropic" {
@@ -168,7 +175,7 @@ func wantOutput(kind, back string, held, read, stream bool) *report.Output {
 			o.Refusal = "words"
 		}
 	case "empty":
-		o.Bytes, o.Empty, failed = 0, "yes", "empty"
+		o.Bytes, o.Empty, o.Language, failed = 0, "yes", "", "empty"
 	}
 	if held {
 		o.Repaired = "no"
