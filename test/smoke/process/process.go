@@ -113,7 +113,15 @@ func (p *Running) Kill() {
 
 // Stop is SIGTERM. It returns once the process is gone, with how it ended.
 func (p *Running) Stop() error {
-	p.once.Do(func() { _ = p.cmd.Process.Signal(syscall.SIGTERM) })
+	p.once.Do(p.Terminate)
+	return p.Wait()
+}
+
+// Terminate sends SIGTERM and waits for nothing.
+func (p *Running) Terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) } // one that is gone already needs none
+
+// Wait returns once the process is gone, with how it ended.
+func (p *Running) Wait() error {
 	<-p.ended
 	if p.err != nil {
 		return fmt.Errorf("weir ended badly: %w: %s", p.err, p.out)
