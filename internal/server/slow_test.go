@@ -187,7 +187,7 @@ func lavish(gone chan<- bool) http.HandlerFunc {
 			return
 		}
 		if !strings.Contains(string(b), `"stream":true`) {
-			whole(w, strings.Repeat(text, 400), 10, 5) // 28 MB
+			whole(w, strings.Repeat(text, 150), 10, 5) // 10 MB
 			return
 		}
 		put := sse(w)
@@ -214,7 +214,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gone := make(chan bool, 1)
-			h := playedBy(t, lavish(gone), server.Options{Patience: short}, "limits: {", "limits: {deadline: 1s, ")
+			h := playedBy(t, lavish(gone), server.Options{Patience: short}, "limits: {", "limits: {deadline: 3s, ")
 			c := h.narrow(t)
 			body := chat("gpt", "q", tt.stream)
 			_, err := fmt.Fprintf(c, "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
