@@ -1,6 +1,11 @@
 package call
 
-import "github.com/weirhq/weir/internal/llm"
+import (
+	"iter"
+	"strings"
+
+	"github.com/weirhq/weir/internal/llm"
+)
 
 // Output is what is known of an attempt's answer without a word of it. What nobody looked at is unknown, never guessed:
 // a live answer of the caller's own dialect passes by unread, so less is known of it than of one that was judged.
@@ -60,4 +65,21 @@ func (a *Attempt) Answered() bool {
 		return a.Outcome == OK
 	}
 	return false
+}
+
+// Judged gives the checks that judged the answer, in order, and whether it passed; the last may be the one that it
+// failed. A live answer was judged by none.
+func (v *Verdict) Judged() iter.Seq2[string, bool] {
+	return func(yield func(string, bool) bool) {
+		for rest := v.Passed; rest != ""; {
+			var check string
+			check, rest, _ = strings.Cut(rest, ",")
+			if !yield(check, true) {
+				return
+			}
+		}
+		if v.Check != "" {
+			yield(v.Check, false)
+		}
+	}
 }

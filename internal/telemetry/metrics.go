@@ -36,6 +36,7 @@ type Metrics struct {
 	overhead  prometheus.Histogram
 	observed  observed
 	held      *heldSeries
+	outputs   *outputs
 
 	mu       sync.RWMutex
 	attempt  map[attemptKey]*attemptSeries
@@ -104,6 +105,7 @@ func NewMetrics() *Metrics {
 		overheadBuckets).WithLabelValues().(prometheus.Histogram)
 	m.observed = newObserved(counter)
 	m.held = newHeldSeries(counter, histogram)
+	m.outputs = newOutputs(counter, histogram)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -126,6 +128,7 @@ func (m *Metrics) Attempt(a call.Attempt) {
 	s := m.attemptSeries(a)
 	s.count.Inc()
 	m.held.attempt(a)
+	m.outputs.attempt(&a)
 	if a.Settlement == call.NotSent {
 		return
 	}

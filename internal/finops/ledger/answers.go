@@ -2,9 +2,7 @@ package ledger
 
 import (
 	"cmp"
-	"iter"
 	"slices"
-	"strings"
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
@@ -107,7 +105,7 @@ func (s *answerSums) add(a *call.Attempt, check string) {
 // count counts what the checks said.
 func (s *answerSums) count(a *call.Attempt, only string) {
 	some := false
-	for check, passed := range judged(&a.Verdict) {
+	for check, passed := range a.Verdict.Judged() {
 		some = true
 		r := s.checks[check]
 		if r == nil {
@@ -121,22 +119,6 @@ func (s *answerSums) count(a *call.Attempt, only string) {
 	}
 	if some && only == "" {
 		s.Passed.add(a.Verdict.Check == "")
-	}
-}
-
-// judged gives the checks that judged an answer, and whether it passed. The last may be the one that it failed.
-func judged(v *call.Verdict) iter.Seq2[string, bool] {
-	return func(yield func(string, bool) bool) {
-		for rest := v.Passed; rest != ""; {
-			var check string
-			check, rest, _ = strings.Cut(rest, ",")
-			if !yield(check, true) {
-				return
-			}
-		}
-		if v.Check != "" {
-			yield(v.Check, false)
-		}
 	}
 }
 

@@ -42,10 +42,13 @@ func ParseEvery(s string) (time.Duration, error) {
 		s = days + "h"
 	}
 	d, err := time.ParseDuration(s)
-	if inDays && err == nil && d <= math.MaxInt64/24 {
+	if err != nil || inDays && d > math.MaxInt64/24 {
+		return 0, tooShort
+	}
+	if inDays {
 		d *= 24
 	}
-	if err != nil || d < leastEvery {
+	if d < leastEvery {
 		return 0, tooShort
 	}
 	return d, nil
@@ -163,7 +166,7 @@ func (f *outputFold) place(a *call.Attempt) {
 		f.add(f.group(f.name(a, "")), a, "")
 		return
 	}
-	for check := range judged(&a.Verdict) {
+	for check := range a.Verdict.Judged() {
 		f.add(f.group(f.name(a, check)), a, check)
 	}
 }
