@@ -70,7 +70,7 @@ func (r *reader) csv(folder, name string, f *os.File) error {
 }
 
 func (t table) row(rec []string) Row {
-	row := Row{Prompt: rec[t.prompt], Answers: map[string]Answer{}}
+	row := Row{Prompt: valid(rec[t.prompt]), Answers: map[string]Answer{}}
 	for model, c := range t.grades {
 		g, ok := gradeOf(rec[c])
 		if !ok {
@@ -78,12 +78,15 @@ func (t table) row(rec []string) Row {
 		}
 		a := Answer{Grade: g}
 		if at, has := t.texts[model]; has {
-			a.Text, a.Said = rec[at], true
+			a.Text, a.Said = valid(rec[at]), true
 		}
 		row.Answers[model] = a
 	}
 	return row
 }
+
+// valid replaces what is no UTF-8, as it could go into no request.
+func valid(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 
 // tableOf finds out which column is what from the names and from what stands in the columns.
 func tableOf(head []string, rows [][]string) table {

@@ -42,6 +42,11 @@ func TestFormsOfData(t *testing.T) {
 			}, one,
 		},
 		{
+			"a table that is not all UTF-8",
+			map[string]string{"t.csv": "prompt,a,b,a_response,b_response\n1\xff?,1,0,\xfe,3\n"},
+			[]Row{{Prompt: "1\ufffd?", Answers: map[string]Answer{"a": said("\ufffd", 1), "b": said("3", 0)}}},
+		},
+		{
 			"grades alone",
 			map[string]string{"t.csv": "question,a,b\n1+1?,True,False\n"},
 			[]Row{{Prompt: "1+1?", Answers: map[string]Answer{"a": {Grade: 1}, "b": {Grade: 0}}}},
