@@ -132,6 +132,26 @@ func printObserved(w io.Writer, o *report.Observed) {
 	}
 }
 
+// printSession tells what the conversation's session had to do with an attempt.
+func printSession(w io.Writer, s *report.Session) {
+	if s == nil {
+		return
+	}
+	for _, line := range []struct{ word, text string }{
+		{"pinned", s.Pinned}, {"bent", s.Bent}, {"stalled", s.Stalled}, {"warm", s.Warm},
+	} {
+		if line.text != "" {
+			fmt.Fprintf(w, "   %-9s %s\n", line.word, line.text)
+		}
+	}
+	if s.Start > 0 {
+		fmt.Fprintf(w, "   began     at layer %d: %s\n", s.Start, s.Why)
+	}
+	if s.Dropped > 0 {
+		fmt.Fprintf(w, "   dropped   %d signed pieces of other models\n", s.Dropped)
+	}
+}
+
 func printAttempt(w io.Writer, x report.Attempt) {
 	where := "no deployment"
 	if x.Deployment != "" {
@@ -145,6 +165,7 @@ func printAttempt(w io.Writer, x report.Attempt) {
 		for _, s := range n.Skipped {
 			fmt.Fprintf(w, "   skipped   %s in layer %s: %s\n", s.Deployment, s.Layer, s.Why)
 		}
+		printSession(w, n.Session)
 		if n.Carried != "" {
 			fmt.Fprintf(w, "   told      the answer before failed %s\n", n.Carried)
 		}

@@ -52,6 +52,7 @@ type Limits struct {
 	Attempts      int           // attempts a call may make in all; default 6
 	Deadline      time.Duration // of a call; default 300s
 	Drain         time.Duration // to finish calls after SIGTERM; default 30s
+	Sessions      int           // most conversations that are remembered; default 10,000
 }
 
 // Provider is one vendor's endpoint with one credential.
@@ -117,6 +118,14 @@ type Route struct {
 	OnBudget string // refuse | best_effort: what happens when an escalation is unaffordable; default refuse
 	Stream   Stream
 	Targets  map[string]int // layer name -> share in percent; a gauge, never a quota
+	Session  Session
+}
+
+// Session says what a route remembers of a conversation.
+type Session struct {
+	Memory     time.Duration // how long an idle one is remembered; default 1h
+	ProbeEvery int           // user turns that went well before a lower layer is tried again; default 10
+	StallAfter int           // repetitions of a tool call that are a stall; default 3
 }
 
 // Stream says how a route holds answers back until they are judged.

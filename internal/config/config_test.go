@@ -59,7 +59,7 @@ func TestTheFullFile(t *testing.T) {
 		c.Prices != "article-2026-06" {
 		t.Errorf("process: %+v %+v %s", c.Listen, c.Storage, c.Prices)
 	}
-	if want := (Limits{8 << 20, 1 << 30, 500, 900, 4, 90 * time.Second, 90 * time.Second}); c.Limits != want {
+	if want := (Limits{8 << 20, 1 << 30, 500, 900, 4, 90 * time.Second, 90 * time.Second, 500}); c.Limits != want {
 		t.Errorf("limits %+v", c.Limits)
 	}
 	google := c.Providers["google"]
@@ -102,6 +102,7 @@ func TestTheFullFilesDeploymentsAndRoutes(t *testing.T) {
 		},
 		Stream:  Stream{KeepaliveAfter: 3 * time.Second, GiveUpAfter: 120 * time.Second},
 		Targets: map[string]int{"edge": 75, "mid": 20, "top": 5},
+		Session: Session{30 * time.Minute, 4, 5},
 	}
 	wantStream := Stream{KeepaliveAfter: 2 * time.Second, GiveUpAfter: 45 * time.Second, Prefix: true}
 	if got := c.Routes[1].Stream; got != wantStream {
@@ -189,8 +190,11 @@ func TestDefaults(t *testing.T) {
 		c.Storage.Dir != filepath.Join("testdata", "weir-data") {
 		t.Errorf("%+v %+v", c.Listen, c.Storage)
 	}
-	if want := (Limits{64 << 20, 256 << 20, 2048, 4096, 6, 300 * time.Second, 30 * time.Second}); c.Limits != want {
+	if want := (Limits{64 << 20, 256 << 20, 2048, 4096, 6, 300 * time.Second, 30 * time.Second, 10_000}); c.Limits != want {
 		t.Errorf("limits %+v", c.Limits)
+	}
+	if want := (Session{time.Hour, 10, 3}); c.Routes[0].Session != want {
+		t.Errorf("session %+v", c.Routes[0].Session)
 	}
 	if r := c.Routes[0]; r.Mode != Enforce || r.OnBudget != "refuse" || c.Prices != "list-2026-08" {
 		t.Errorf("route %+v, book %s", r, c.Prices)

@@ -31,6 +31,7 @@ var docs = map[string]string{
 	"fileLimits.attempts": "Attempts that one call may make in all.",
 	"fileLimits.deadline": "Longest duration of a call.",
 	"fileLimits.drain":    "Time to finish calls after SIGTERM.",
+	"fileLimits.sessions": "Most conversations that are remembered, about 1 KiB each; the one that was used longest ago goes first.",
 
 	"fileModel.vendor": "Who makes it.",
 	"fileModel.tier":   "Its class in the workforce. Needed for a model that the catalogue lacks.",
@@ -90,6 +91,12 @@ var docs = map[string]string{
 	"fileStream.give_up_after": "Longest time of one held layer; then the next one is asked. At most 120s.",
 	"fileStream.release": "accepted: a held stream leaves when its layer's checks passed on the whole. prefix: as soon as they " +
 		"pass on its beginning; from then on the call cannot escalate.",
+
+	"fileRoute.session": "What is remembered of a conversation.",
+
+	"fileSession.memory":      "How long an idle conversation is remembered.",
+	"fileSession.probe_every": "User turns that went well before a conversation that escalated tries one layer lower again.",
+	"fileSession.stall_after": "Repetitions of a tool call, of the last twice as many calls, by which an agent goes in circles; at most 16.",
 
 	"fileLayer.name":          "Name of the layer, once a route.",
 	"fileLayer.use":           "Deployments, tried in order.",

@@ -49,6 +49,7 @@ type fileLimits struct {
 	Attempts    integer  `key:"attempts" default:"6"`
 	Deadline    duration `key:"deadline" default:"300s"`
 	Drain       duration `key:"drain" default:"30s"`
+	Sessions    integer  `key:"sessions" default:"10000"`
 }
 
 type fileModel struct {
@@ -117,6 +118,7 @@ type fileRoute struct {
 	OnBudget text           `key:"on_budget" default:"refuse" enum:"refuse|best_effort"`
 	Stream   fileStream     `key:"stream"`
 	Targets  named[percent] `key:"targets"`
+	Session  fileSession    `key:"session"`
 }
 
 type fileObserve struct {
@@ -130,6 +132,13 @@ type fileStream struct {
 	Keepalive duration `key:"keepalive_after" default:"3s"`
 	GiveUp    duration `key:"give_up_after" default:"120s"`
 	Release   text     `key:"release" default:"accepted" enum:"accepted|prefix"`
+}
+
+type fileSession struct {
+	At         pos
+	Memory     duration `key:"memory" default:"1h"`
+	ProbeEvery integer  `key:"probe_every" default:"10"`
+	StallAfter integer  `key:"stall_after" default:"3"`
 }
 
 type fileLayer struct {

@@ -28,6 +28,7 @@ func (r *resolver) process() {
 		BodyBytes: f.Limits.Body.v, InflightBytes: f.Limits.Inflight.v, Calls: f.Limits.Calls.v,
 		Connections: f.Limits.Connections.v, Attempts: f.Limits.Attempts.v,
 		Deadline: f.Limits.Deadline.v, Drain: f.Limits.Drain.v,
+		Sessions: f.Limits.Sessions.v,
 	}
 	if c.Limits.BodyBytes > c.Limits.InflightBytes {
 		r.p.add(f.Limits.Body.at, "raise inflight or lower body",

@@ -111,6 +111,7 @@ func (r *resolver) routes() {
 		route.Sample, route.Shadows = v.Observe.Sample.v, v.Observe.Budget.v
 		route.Targets = r.targets(e, route.Layers)
 		route.Stream = r.stream(e.name, v.Stream, route.Layers)
+		route.Session = r.session(e.name, &v.Session)
 		r.c.Routes = append(r.c.Routes, route)
 	}
 }
@@ -221,6 +222,16 @@ func (r *resolver) layer(route string, v *fileLayer, before []Layer) Layer {
 		l.Compress = []string{"extractive"}
 	}
 	return l
+}
+
+// mostStalls bounds stall_after: twice as many calls of a conversation are looked at.
+const mostStalls = 16
+
+func (r *resolver) session(route string, v *fileSession) Session {
+	if v.StallAfter.v > mostStalls {
+		r.p.add(v.StallAfter.at, "write a number from 1 to 16", "route %s: stall_after %d is too many", route, v.StallAfter.v)
+	}
+	return Session{Memory: v.Memory.v, ProbeEvery: v.ProbeEvery.v, StallAfter: v.StallAfter.v}
 }
 
 func (f *file) check(name string) (fileCheck, bool) {

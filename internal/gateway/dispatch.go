@@ -11,6 +11,7 @@ import (
 	"github.com/weirhq/weir/internal/finops/ledger"
 	"github.com/weirhq/weir/internal/finops/money"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/routing/session"
 )
 
 // maxErrorBody bounds what is read of a provider's error answer.
@@ -24,9 +25,10 @@ type dispatch struct {
 	media    int         // bytes of inline media in the request
 	// usageAsked: the caller asked for usage on the stream, so what Weir's own flag brings need not be stripped.
 	usageAsked bool
-	capped     bool      // the caller gave an output cap
-	open       *exchange // under way; nil = none
-	watch      *watched  // the call is of a route in observe mode; nil = not
+	capped     bool          // the caller gave an output cap
+	open       *exchange     // under way; nil = none
+	session    *session.Turn // nil = the call belongs to none
+	watch      *watched      // the call is of a route in observe mode; nil = not
 
 	n         int                // attempts so far
 	last      ledger.LSN         // of the latest row
@@ -147,6 +149,7 @@ func (d *dispatch) Deliver(a call.Attempt, why string) {
 	a.Clocks.FirstByte, a.Clocks.End = a.Clocks.Accepted, a.Clocks.Accepted
 	a.Verdict = call.Verdict{Result: call.Accepted, Reason: why, Final: true}
 	a.Output = call.Output{} // told by the attempt that was answered
+	d.session.Attempted(a, nil)
 	d.book(a)
 }
 

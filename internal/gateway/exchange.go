@@ -243,7 +243,7 @@ func (x *exchange) note(d llm.Delta) {
 			x.stops++
 			x.heard.stopped(ev.Stop)
 		case llm.EvToolStart:
-			x.heard.tools++
+			x.heard.called(ev.ID)
 		case llm.EvToolArgs:
 			if !x.a.Order.Judge {
 				x.heard.argue(ev)

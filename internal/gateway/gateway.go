@@ -16,6 +16,7 @@ import (
 	"github.com/weirhq/weir/internal/governance/policy"
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/routing/cascade"
+	"github.com/weirhq/weir/internal/routing/session"
 )
 
 // Gateway answers calls. Fields are set before the first call and not changed after; Load swaps the snapshot at any time.
@@ -27,9 +28,11 @@ type Gateway struct {
 	Journal journal
 	Memory  memory // of answers that are kept back
 	Cascade *cascade.Cascade
-	Watch   Watcher
-	Now     func() time.Time
-	Draw    func(n int) int // a number from 0 to n-1, each as likely: which observed calls get a shadow
+	// Sessions remembers conversations; nil = none is.
+	Sessions *session.Store
+	Watch    Watcher
+	Now      func() time.Time
+	Draw     func(n int) int // a number from 0 to n-1, each as likely: which observed calls get a shadow
 
 	snap    atomic.Pointer[Snapshot]
 	tokens  estimator
@@ -51,7 +54,8 @@ type Done struct {
 	Stream   bool
 	// KeepAlives is how many the client was sent while it waited.
 	KeepAlives int
-	Overhead   time.Duration // time that was not spent waiting for providers
+	Session    []session.Event // what the conversation's session did
+	Overhead   time.Duration   // time that was not spent waiting for providers
 	Took       time.Duration
 	Err        *llm.Error // nil = answered
 }
@@ -77,6 +81,7 @@ type Route struct {
 	BestEffort bool
 	KeepAlive  time.Duration // pause after which a streaming client that waits is told so; 0 = never
 	Hold       cascade.Hold
+	Session    session.Rules
 	Baseline   call.Target // the route's dearest target: what the frontier would have cost
 	Sample     int         // of observed calls, for a shadow of the cascade: parts per million
 	Shadows    string      // budget node of those

@@ -41,7 +41,7 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	ctx, cancel := context.WithTimeout(ctx, snap.Deadline)
 	defer cancel()
 	raw := call.NewRaw(in.Body, env, front.Decode)
-	raw.Forward = in.Forward
+	raw.Forward, raw.Scan = in.Forward, front.Scan
 	s := g.sink(d, in, out, env, facts, cancel)
 	defer s.close()
 	if p.Holds() {
@@ -190,6 +190,9 @@ func (g *Gateway) told(d *dispatch, s *sink, f call.Facts, stream bool, err erro
 	done.Overhead = done.Took - d.waited
 	if m := s.order.Target.Model; m != nil {
 		done.Model = m.ID
+	}
+	if d.session != nil {
+		done.Session = d.session.Events
 	}
 	if err != nil {
 		done.Err = llm.AsError(err)

@@ -16,6 +16,7 @@ import (
 type heard struct {
 	stop  llm.StopReason
 	tools int
+	ids   []string      // of the tool calls that the frames told
 	args  *arguments    // of the tool calls of a live stream; nil = none came
 	final *llm.Response // the whole of an answer that is judged or translated
 }
@@ -31,6 +32,33 @@ func (h *heard) stopped(why llm.StopReason) {
 	if h.stop == "" || slices.Index(call.StopReasons, why) < slices.Index(call.StopReasons, h.stop) {
 		h.stop = why
 	}
+}
+
+// mostIDs bounds the tool calls of an answer whose ids are kept.
+const mostIDs = 32
+
+// called notes a tool call.
+func (h *heard) called(id string) {
+	h.tools++
+	if len(h.ids) < mostIDs {
+		h.ids = append(h.ids, id)
+	}
+}
+
+// calls are the ids of the answer's tool calls.
+func (h *heard) calls() []string {
+	if h.final == nil {
+		return h.ids
+	}
+	var ids []string
+	for _, c := range h.final.Choices {
+		for _, p := range c.Parts {
+			if p.Kind == llm.ToolUse && len(ids) < mostIDs {
+				ids = append(ids, p.Tool.ID)
+			}
+		}
+	}
+	return ids
 }
 
 // mostArgs bounds the bytes of tool arguments that a live stream makes Weir keep; beyond, nobody looks at them.

@@ -33,7 +33,9 @@ func (g *Gateway) plan(snap *Snapshot, d *dispatch, in Inbound, f *call.Facts, e
 	if denied := g.cut(snap, *f, env, r.Layers, &p); len(p.Layers) == 0 {
 		return p, nothingLeft(r.Name, denied, p.Skips)
 	}
-	if r.Watched != nil {
+	if r.Watched == nil {
+		g.remember(r, d, *f, &env, in.Body, &p)
+	} else {
 		d.watch = g.observe(snap, *f, env, r.Watched)
 	}
 	return p, nil

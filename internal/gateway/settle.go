@@ -133,6 +133,7 @@ func (x *exchange) settle(u *llm.Usage) {
 	d.open = nil
 	d.waited += d.g.Now().Sub(x.began)
 	x.hold.Settle(x.a.Cost)
+	d.session.Attempted(x.a, x.heard.calls())
 	d.book(x.a)
 }
 

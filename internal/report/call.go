@@ -87,7 +87,19 @@ type Notes struct {
 	Brief   *Brief   `json:"brief,omitzero"`
 	Repairs []string `json:"repairs,omitzero"`
 	Carried string   `json:"carried,omitzero"` // why the answer before was rejected, as this attempt was told
+	Session *Session `json:"session,omitzero"` // what the conversation's session had to do with the attempt
 	Doubt   *Doubt   `json:"doubt,omitzero"`   // what a check that grades made of the answer, passed or not
+}
+
+// Session is what a conversation's session had to do with an attempt.
+type Session struct {
+	Pinned  string `json:"pinned,omitzero"`  // deployment that wrote the open tool loop
+	Bent    string `json:"bent,omitzero"`    // why it did not answer
+	Start   int    `json:"start,omitzero"`   // layer at which the call began
+	Why     string `json:"why,omitzero"`     // why there
+	Stalled string `json:"stalled,omitzero"` // what the agent repeats
+	Warm    string `json:"warm,omitzero"`    // deployment that went first for the sake of its provider's cache
+	Dropped int    `json:"dropped,omitzero"` // signed pieces of other models that were left out
 }
 
 // Doubt is how much speaks against an answer, and what was seen of it.

@@ -170,7 +170,8 @@ func TestAgentSessionsAsBriefs(t *testing.T) {
 			if strings.HasSuffix(file, ".chat.json") {
 				path = "/v1/chat/completions"
 			}
-			a := h.post(path, unfold(t, string(data), top.route), "anthropic-version", "2023-06-01")
+			a := h.post(path, unfold(t, string(data), top.route), "anthropic-version", "2023-06-01",
+				"x-weir-session", filepath.Base(file)) // files that begin alike are no one conversation
 			story := h.story(a)
 			last := story.Attempts[len(story.Attempts)-1]
 			if a.status != 200 || last.Verdict != "accepted" || last.Layer != 2 {

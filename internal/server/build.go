@@ -15,6 +15,7 @@ import (
 	"github.com/weirhq/weir/internal/governance/policy"
 	"github.com/weirhq/weir/internal/models/upstream"
 	"github.com/weirhq/weir/internal/routing/cascade"
+	"github.com/weirhq/weir/internal/routing/session"
 	"github.com/weirhq/weir/internal/routing/validate"
 )
 
@@ -46,6 +47,7 @@ func Snapshot(c *config.Config, now time.Time) (*gateway.Snapshot, error) {
 			Name: r.Name, Match: r.Match, Observe: r.Mode == config.Observe, BestEffort: r.OnBudget == "best_effort",
 			Sample: r.Sample, Shadows: r.Shadows,
 			KeepAlive: r.Stream.KeepaliveAfter, Hold: cascade.Hold{GiveUp: r.Stream.GiveUpAfter, Prefix: r.Stream.Prefix},
+			Session: session.Rules(r.Session),
 		}
 		for i, l := range r.Layers {
 			layer := cascade.Layer{Name: l.Name, Number: i + 1, MaxOut: l.MaxOutput, Brief: l.Brief}

@@ -24,6 +24,7 @@ func (s *Server) gauges() {
 	s.metrics.Register(s.door.refused)
 	s.metrics.Gauge("weir_ledger_lag_seconds", "Age of the oldest ledger row that is not on disk.",
 		func() float64 { return s.journal.Lag().Seconds() })
+	s.metrics.Gauge("weir_sessions", "Conversations that are remembered.", func() float64 { return float64(s.gateway.Sessions.Len()) })
 	if s.opt.DroppedLines != nil {
 		s.metrics.Gauge("weir_log_dropped_lines", "Log lines dropped because nobody read the log fast enough.",
 			func() float64 { return float64(s.opt.DroppedLines()) })

@@ -142,6 +142,7 @@ func (s *Server) Reload(c *config.Config) error {
 	}
 	s.config.Store(c)
 	s.gateway.Load(snap)
+	s.gateway.Sessions.Bound(c.Limits.Sessions)
 	for _, line := range config.Diff(old, c) {
 		s.opt.Log.Info("configuration changed", slog.String("what", line))
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/weirhq/weir/internal/models/upstream"
 	"github.com/weirhq/weir/internal/routing/cascade"
 	"github.com/weirhq/weir/internal/routing/compress"
+	"github.com/weirhq/weir/internal/routing/session"
 	"github.com/weirhq/weir/internal/store/sqlite"
 	"github.com/weirhq/weir/internal/telemetry"
 	"github.com/weirhq/weir/internal/wire/anthropic"
@@ -238,6 +239,7 @@ func (s *Server) buildGateway() error {
 		},
 		Watch: &watch{metrics: s.metrics, access: s.opt.Access, log: s.opt.Log},
 	}
+	s.gateway.Sessions = session.NewStore(c.Limits.Sessions, s.now)
 	s.gateway.Load(snap)
 	return nil
 }

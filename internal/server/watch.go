@@ -35,6 +35,9 @@ func (w *watch) Call(d gateway.Done) {
 		code = d.Err.Code
 	}
 	w.metrics.Call(d.Facts, d.Layer, code, d.Took, d.Overhead, d.KeepAlives)
+	for _, e := range d.Session {
+		w.metrics.Session(d.Facts.Route, string(e))
+	}
 	if w.access != nil {
 		w.access.LogAttrs(context.Background(), slog.LevelInfo, "call",
 			slog.String("id", d.Facts.ID.String()), slog.String("key", d.Facts.Caller.KeyID),

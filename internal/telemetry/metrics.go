@@ -31,6 +31,7 @@ type Metrics struct {
 	attempts  *prometheus.CounterVec
 	tokens    *prometheus.CounterVec
 	cost      *prometheus.CounterVec
+	sessions  *prometheus.CounterVec
 	firstByte *prometheus.HistogramVec
 	accepted  *prometheus.HistogramVec
 	overhead  prometheus.Histogram
@@ -97,6 +98,7 @@ func NewMetrics() *Metrics {
 	m.tokens = counter("weir_tokens_total", "Tokens by meter, as booked.", "deployment", "model", "meter")
 	m.cost = counter("weir_cost_usd_total", "Cost in US dollars as booked; the ledger holds the exact amounts.",
 		"deployment", "model", "tier", "use_case")
+	m.sessions = counter("weir_session_events_total", "What conversations' sessions did to calls.", "route", "event")
 	m.firstByte = histogram("weir_provider_ttft_seconds", "From sending an attempt to the provider's first content.",
 		firstByteBuckets, "deployment", "model")
 	m.accepted = histogram("weir_call_duration_seconds", "From a call's start to its end, refused calls included.",
@@ -181,6 +183,9 @@ func (m *Metrics) attemptSeries(a call.Attempt) *attemptSeries {
 	m.attempt[k] = s
 	return s
 }
+
+// Session counts what a conversation's session did to a call of a route.
+func (m *Metrics) Session(route, event string) { m.sessions.WithLabelValues(route, event).Inc() }
 
 // Call counts one finished call. code is "ok" or the error's; keepAlives is how many its client was sent.
 func (m *Metrics) Call(f call.Facts, layer string, code llm.Code, took, overhead time.Duration, keepAlives int) {

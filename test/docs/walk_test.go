@@ -186,10 +186,13 @@ func TestTheFirstTenMinutes(t *testing.T) {
 	}
 }
 
-// TestTheMetricsPageHasEveryMetric scrapes a server that has answered, escalated and refused, and one that observes.
+// TestTheMetricsPageHasEveryMetric scrapes a server that has answered, escalated, remembered that and refused, and one that
+// observes.
 func TestTheMetricsPageHasEveryMetric(t *testing.T) {
 	q := open(t)
-	q.ask(strings.ReplaceAll(pallets, "NN", "17"))
+	for range 2 {
+		q.ask(strings.ReplaceAll(pallets, "NN", "17"), "X-Weir-Session", "one")
+	}
 	if res, body := q.ask("hello", "X-Weir-Data-Class", "secret"); res.StatusCode != http.StatusForbidden {
 		t.Fatalf("a class that may go nowhere got %d %s", res.StatusCode, body)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/routing/session"
 	"github.com/weirhq/weir/internal/routing/validate"
 )
 
@@ -20,14 +21,17 @@ type notes struct {
 	Carried string     `json:"carried,omitzero"` // the failure text that this attempt was told
 	// Doubt is what a check that grades made of the answer, passed or not.
 	Doubt *validate.Doubt `json:"doubt,omitzero"`
+	// Session is what the conversation's session had to do with the attempt.
+	Session session.Note `json:"session,omitzero"`
 }
 
 func (r *run) notes(brief *briefNote, repairs []string, doubt *validate.Doubt) string {
-	n := notes{Brief: brief, Repairs: repairs, Carried: r.rejected.Why, Doubt: doubt}
+	n := notes{Brief: brief, Repairs: repairs, Carried: r.rejected.Why, Doubt: doubt, Session: r.standing}
 	if r.made == 1 {
 		n.Skipped = r.plan.Skips
 	}
-	if len(n.Skipped) == 0 && n.Brief == nil && len(n.Repairs) == 0 && n.Carried == "" && n.Doubt == nil {
+	if len(n.Skipped) == 0 && n.Brief == nil && len(n.Repairs) == 0 && n.Carried == "" && n.Doubt == nil &&
+		n.Session == (session.Note{}) {
 		return ""
 	}
 	b, err := json.Marshal(n, json.Deterministic(true))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/routing/session"
 	"github.com/weirhq/weir/internal/routing/validate"
 )
 
@@ -27,6 +28,8 @@ type Layer struct {
 	JSON    bool // a check reads the answer as JSON, so repair may look for it
 	MaxOut  int  // tokens; 0 = no cap of the layer's own
 	Brief   bool // takes only a call.Brief
+	Pinned  bool // the first target is tried twice before the others
+	Again   bool // one more try of what the layer before pinned, only after its answer was rejected
 }
 
 // Skip is a deployment that was left out before any attempt, and why.
@@ -46,6 +49,7 @@ type Plan struct {
 	MaxOut     int // the caller's cap in tokens; 0 = none given
 	N          int // answers asked for; >= 1
 	Hold       Hold
+	Session    *session.Decision // what the layers follow from; nil = the call belongs to none
 }
 
 // Sink receives the one answer that reaches the caller. An error from it means that the caller is gone.
@@ -81,6 +85,9 @@ type Rejected struct {
 func (c *Cascade) Run(ctx context.Context, d call.Dispatcher, f call.Facts, p Plan, raw *call.Raw, s Sink) error {
 	r := &run{Cascade: c, ctx: ctx, d: d, facts: f, plan: p, raw: raw, sink: s, left: max(p.Attempts, 1)}
 	for i := range p.Layers {
+		if r.past(&p.Layers[i]) {
+			continue
+		}
 		done, err := r.layer(ctx, i)
 		if done || err != nil {
 			return err
@@ -105,7 +112,8 @@ type run struct {
 	left     int // attempts
 	made     int
 	rejected Rejected
-	best     *held // the latest complete answer that failed its checks
+	standing session.Note // of the attempt under way
+	best     *held        // the latest complete answer that failed its checks
 	lastErr  *llm.Error
 }
 
@@ -123,7 +131,7 @@ func (r *run) layer(ctx context.Context, i int) (done bool, err error) {
 		r.lastErr = llm.AsError(err)
 		return false, nil
 	}
-	t := turns{targets: l.Targets, first: r.first()}
+	t := turns{targets: l.Targets, pinned: l.Pinned, first: r.first(l)}
 	for {
 		target, purpose, wait, more := t.next(r.lastErr)
 		if !more {
@@ -137,7 +145,7 @@ func (r *run) layer(ctx context.Context, i int) (done bool, err error) {
 		}
 		r.left--
 		r.made++
-		o := r.order(l, target, purpose, payload)
+		o := r.order(l, target, purpose, r.seat(payload, target))
 		o.Notes = r.notes(brief, nil, nil)
 		done, failed := r.attempt(ctx, l, o, brief)
 		switch {
@@ -157,9 +165,12 @@ func (r *run) layer(ctx context.Context, i int) (done bool, err error) {
 	}
 }
 
-func (r *run) first() call.Purpose {
-	if r.made == 0 {
+func (r *run) first(l *Layer) call.Purpose {
+	switch {
+	case r.made == 0:
 		return call.Answer
+	case l.Again:
+		return call.Retry
 	}
 	return call.Escalate
 }

@@ -122,6 +122,13 @@ func layer(n int, checks []validate.Check, deployments ...string) Layer {
 	return l
 }
 
+// pinned are two layers in which an open tool loop keeps a call at the first deployment.
+func pinned(checks []validate.Check, deployments ...string) []Layer {
+	first, again := layer(1, checks, deployments...), layer(1, checks, deployments[0])
+	first.Pinned, again.Again = true, true
+	return []Layer{first, again, layer(2, nil, "pro")}
+}
+
 func mustCheck(t *testing.T, s validate.Spec) []validate.Check {
 	t.Helper()
 	c, err := validate.Compile(s)
@@ -224,6 +231,23 @@ func TestRun(t *testing.T) {
 		name: "after the first forwarded byte an error ends the call", layers: []Layer{layer(1, nil, "a", "b")},
 		script: []reply{{text: "4021", cut: true}}, seen: []string{"answer a"}, got: "40", from: "a", err: llm.CodeUpstream,
 		verdicts: []call.VerdictResult{call.Errored},
+	}, {
+		name: "a pinned model that fails is tried twice before another", layers: pinned(nil, "flash", "mini"),
+		script: []reply{{err: upstreamError(503, 0)}, {err: upstreamError(503, 0)}, good},
+		seen:   []string{"answer flash", "retry flash", "fallback mini"}, got: "4021", from: "mini",
+		verdicts: []call.VerdictResult{call.Accepted},
+	}, {
+		name: "a pinned model gets one more try of a rejected answer", layers: pinned(digits, "flash", "mini"),
+		script: []reply{bad, good}, seen: []string{"answer flash", "retry flash"}, got: "4021", from: "flash",
+		verdicts: []call.VerdictResult{call.Rejected, call.Accepted},
+	}, {
+		name: "then it bends", layers: pinned(digits, "flash", "mini"),
+		script: []reply{bad, bad, good}, seen: []string{"answer flash", "retry flash", "escalate pro"}, got: "4021", from: "pro",
+		verdicts: []call.VerdictResult{call.Rejected, call.Rejected, call.Accepted},
+	}, {
+		name: "an error is no reason for the one more try", layers: pinned(digits, "flash"),
+		script: []reply{{err: upstreamError(401, 0)}, good}, seen: []string{"answer flash", "escalate pro"}, got: "4021", from: "pro",
+		verdicts: []call.VerdictResult{call.Accepted},
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -52,8 +52,9 @@ type Rules struct {
 
 // Layer is one layer that a call may use.
 type Layer struct {
-	Number  int // in the route, from 1
-	Held    bool
+	Number  int  // in the route, from 1
+	Held    bool // its answers are judged before they leave
+	Brief   bool // it gets no history, only a brief of it
 	Targets []call.Target
 }
 

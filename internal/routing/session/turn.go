@@ -221,11 +221,11 @@ func (t *Turn) bend(why string) {
 	t.note(Bent)
 }
 
-// native is the first writer that speaks a dialect.
+// native is the first writer of a dialect that gets the history as it is.
 func native(layers []Layer, d llm.Dialect) Writer {
 	for _, l := range layers {
 		for _, t := range l.Targets {
-			if t.Dialect == d {
+			if t.Dialect == d && !l.Brief {
 				return WriterOf(t)
 			}
 		}
