@@ -18,6 +18,9 @@ type Report struct {
 	Events  int64     `json:"events"`
 	First   Quantiles `json:"first_byte_us"`
 	Last    Quantiles `json:"last_byte_us"`
+	Late    Quantiles `json:"late_us"`    // how much later than planned calls started
+	Refused int64     `json:"refused"`    // with -refusals
+	Refusal Quantiles `json:"refusal_us"` // to the last byte of a refusal
 }
 
 // Quantiles of latencies.

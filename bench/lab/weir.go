@@ -31,12 +31,15 @@ const (
 // Env is the environment that the configuration reads.
 func Env(name string) (string, bool) { return keyValue, name == keyName }
 
+// limits are out of the way of what is measured.
+const limits = "limits: {attempts: 1, calls: 8192, connections: 16384}"
+
 // layout has on what a call passes in production: a policy table, a use case, a budget that holds and settles.
 const layout = `version: 1
 listen: {api: %s, admin: %s}
 storage: {dir: data}
 prices: list-2026-08
-limits: {attempts: 1, calls: 8192, connections: 16384}
+` + limits + `
 providers:
   upstream: {preset: openai, url: "http://%s/v1", key: env:` + keyName + `}
 deployments:
@@ -87,19 +90,33 @@ func (l *Lab) Prepare(upstream, dir string) (*Weir, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := l.Output(context.Background(), []string{ProviderKey}, l.Bin("weir"), "key", "create", "--config", w.Config(),
-		"--name", "bench", "--team", "bench", "--use-case", UseCase, "--json")
+	w.Key, err = w.NewKey("bench")
+	return w, err
+}
+
+// NewKey makes a key of the use case; best before the gateway serves, which reads new ones a little later.
+func (w *Weir) NewKey(name string) (string, error) {
+	out, err := w.lab.Output(context.Background(), []string{ProviderKey}, w.lab.Bin("weir"), "key", "create", "--config", w.Config(),
+		"--name", name, "--team", "bench", "--use-case", UseCase, "--json")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	var made struct {
 		Key string `json:"key"`
 	}
 	if err := json.Unmarshal(out, &made); err != nil {
-		return nil, fmt.Errorf("weir key create said %.100q: %w", out, err)
+		return "", fmt.Errorf("weir key create said %.100q: %w", out, err)
 	}
-	w.Key = made.Key
-	return w, nil
+	return made.Key, nil
+}
+
+// Limit sets other limits, before the gateway serves.
+func (w *Weir) Limit(to string) error {
+	text, err := os.ReadFile(w.Config())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(w.Config(), []byte(strings.Replace(string(text), limits, "limits: "+to, 1)), 0o600)
 }
 
 // Config is the path of weir.yaml.

@@ -56,12 +56,22 @@ func (c *client) call() (t times, err error) {
 		c.left = c.left[n:]
 	}
 	t.last = time.Since(start)
-	return t, c.judge()
+	err = c.judge()
+	if c.answer.Close {
+		_ = c.conn.Close()
+		c.conn, c.left = nil, nil
+	}
+	return t, err
 }
+
+// errRefused is an answer that turns a call away, where that is expected.
+var errRefused = errors.New("refused")
 
 // judge refuses answers that are not what was asked for.
 func (c *client) judge() error {
 	switch {
+	case c.answer.Status == 503 && c.o.refusals:
+		return errRefused
 	case c.answer.Status != 200:
 		return fmt.Errorf("status %d: %.200s", c.answer.Status, c.answer.Body)
 	case c.o.stream && !c.answer.Finished():
@@ -83,7 +93,7 @@ type runner struct {
 
 type tally struct {
 	calls, failed, events, bytes int64
-	first, last, late            []time.Duration
+	first, last, late, refused   []time.Duration
 	err                          error // the first
 }
 
@@ -99,7 +109,7 @@ func drive(o options) (any, error) {
 	}
 	wg.Wait()
 	took := time.Since(r.began)
-	if r.sum.calls == 0 {
+	if r.sum.calls == 0 && len(r.sum.refused) == 0 {
 		return nil, fmt.Errorf("no call was answered: %w", r.sum.err)
 	}
 	return r.sum.report(o, took), nil
@@ -132,6 +142,10 @@ func (r *runner) connection(request []byte) {
 			sum.late = append(sum.late, time.Since(at))
 		}
 		t, err := c.call()
+		if errors.Is(err, errRefused) {
+			sum.refused = append(sum.refused, t.last)
+			continue
+		}
 		if err != nil {
 			sum.failed++
 			if sum.err == nil {
@@ -162,6 +176,7 @@ func (t *tally) add(o tally) {
 	t.events += o.events
 	t.bytes += o.bytes
 	t.first, t.last, t.late = append(t.first, o.first...), append(t.last, o.last...), append(t.late, o.late...)
+	t.refused = append(t.refused, o.refused...)
 	if t.err == nil {
 		t.err = o.err
 	}

@@ -29,7 +29,7 @@ const (
 type options struct {
 	addr, path, key, model string
 	size, escape, maxOut   int
-	stream, hold           bool
+	stream, hold, refusals bool
 	conns, calls           int
 	rate                   float64
 	length                 time.Duration
@@ -50,6 +50,7 @@ func main() {
 	flag.IntVar(&o.conns, "conns", 64, "connections")
 	flag.IntVar(&o.calls, "calls", maxCalls, "calls at most")
 	flag.Float64Var(&o.rate, "rate", 0, "calls a second, started on time whatever the answers do; 0 = as many as the connections carry")
+	flag.BoolVar(&o.refusals, "refusals", false, "count answers with status 503 apart: a refusal is no failure")
 	flag.DurationVar(&o.length, "for", maxFor, "time at most")
 	flag.DurationVar(&o.timeout, "timeout", 30*time.Second, "longest that one answer may be silent")
 	flag.Parse()

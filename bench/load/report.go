@@ -17,6 +17,8 @@ type Report struct {
 	First   Quantiles `json:"first_byte_us"`
 	Last    Quantiles `json:"last_byte_us"`
 	Late    Quantiles `json:"late_us"` // how much later than planned calls started, in the open loop
+	Refused int64     `json:"refused"`
+	Refusal Quantiles `json:"refusal_us"` // to the last byte of a refusal
 }
 
 // Quantiles by nearest rank.
@@ -30,6 +32,7 @@ func (t *tally) report(o options, took time.Duration) Report {
 	r := Report{
 		Calls: t.calls, Failed: t.failed, Seconds: took.Seconds(), Rate: float64(t.calls) / took.Seconds(), Events: t.events,
 		Bytes: t.bytes, First: quantiles(t.first), Last: quantiles(t.last), Late: quantiles(t.late),
+		Refused: int64(len(t.refused)), Refusal: quantiles(t.refused),
 	}
 	if t.err != nil {
 		r.Error = t.err.Error()

@@ -38,6 +38,7 @@ type Answer struct {
 	Bytes  int64 // of the body, framing taken off
 	Events int   // of a server-sent stream: blocks that end in a blank line
 	Body   []byte
+	Close  bool // the connection ends after it
 	// Keep makes Feed copy the body into Body.
 	Keep bool
 
@@ -139,10 +140,11 @@ func (a *Answer) parseHead() error {
 	if a.Status, err = strconv.Atoi(string(status[9:12])); err != nil {
 		return fmt.Errorf("status line %q", status)
 	}
-	length, chunked, err := framing(rest)
+	length, chunked, last, err := framing(rest)
 	if err != nil {
 		return err
 	}
+	a.Close = last
 	switch {
 	case chunked:
 		a.state = inSize
@@ -157,8 +159,8 @@ func (a *Answer) parseHead() error {
 	return nil
 }
 
-// framing finds how long a message is; length is -1 when no header tells.
-func framing(lines []byte) (length int64, chunked bool, err error) {
+// framing finds how long a message is, and whether it is the connection's last; length is -1 when no header tells.
+func framing(lines []byte) (length int64, chunked, last bool, err error) {
 	length = -1
 	for line := range bytes.SplitSeq(lines, lineEnd) {
 		name, value, ok := bytes.Cut(line, []byte(":"))
@@ -169,13 +171,15 @@ func framing(lines []byte) (length int64, chunked bool, err error) {
 		switch {
 		case bytes.EqualFold(name, []byte("content-length")):
 			if length, err = strconv.ParseInt(string(value), 10, 64); err != nil || length < 0 {
-				return 0, false, fmt.Errorf("content-length %q", value)
+				return 0, false, false, fmt.Errorf("content-length %q", value)
 			}
 		case bytes.EqualFold(name, []byte("transfer-encoding")):
 			chunked = bytes.EqualFold(value, []byte("chunked"))
+		case bytes.EqualFold(name, []byte("connection")):
+			last = bytes.EqualFold(value, []byte("close"))
 		}
 	}
-	return length, chunked, nil
+	return length, chunked, last, nil
 }
 
 func (a *Answer) parseSize() error {

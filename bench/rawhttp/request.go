@@ -28,7 +28,7 @@ func ReadBody(r *bufio.Reader, buf []byte) ([]byte, error) {
 		if len(line) == 0 {
 			break
 		}
-		n, c, err := framing(line)
+		n, c, _, err := framing(line)
 		if err != nil {
 			return nil, err
 		}

@@ -70,6 +70,7 @@ func (a *app) runServe(ctx context.Context, api, admin string, quiet bool) error
 		return err
 	}
 	tune()
+	bound(c)
 	logs, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	access, errs := telemetry.NewLines(logs, a.Out), telemetry.NewLines(logs, a.Err)
@@ -122,6 +123,13 @@ func tune() {
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+}
+
+// bound lets the collector keep to the memory that the limits imply.
+func bound(c *config.Config) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(server.Memory(c.Limits))
 	}
 }
 
@@ -188,6 +196,9 @@ func (a *app) reload(ctx context.Context, s *server.Server, load func() (*config
 		}
 		if r.err == nil {
 			r.err = s.Reload(r.c)
+		}
+		if r.err == nil {
+			bound(r.c)
 		}
 		if r.err != nil {
 			log.Error("the configuration was not reloaded; the one before stays in force", slog.String("cause", r.err.Error()))
