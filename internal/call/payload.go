@@ -13,7 +13,8 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 )
 
-// Payload is what an attempt sends: *Raw, the caller's own bytes, or Brief, a checked and compressed stand-in.
+// Payload is what an attempt sends: *Raw, the caller's own bytes, Brief, a checked and compressed stand-in, or Written,
+// what Weir itself asks.
 type Payload interface{ payload() }
 
 // Raw is a request as the caller sent it: its bytes, what one pass told of them, and the request decoded at most once.
@@ -174,6 +175,13 @@ func (b Brief) Text() string { return b.text }
 func (b Brief) Fidelity() Fidelity { return b.fidelity }
 
 func (Brief) payload() {}
+
+// Written is a request that Weir writes, to a model that compresses context. It may hold what the caller sent.
+type Written struct {
+	Request *llm.Request
+}
+
+func (Written) payload() {}
 
 // Field is one header field.
 type Field struct{ Name, Value string }

@@ -152,6 +152,45 @@ func printSession(w io.Writer, s *report.Session) {
 	}
 }
 
+// printBrief tells of the context that an attempt was given.
+func printBrief(w io.Writer, n *report.Notes) {
+	if b := n.Brief; b != nil {
+		fmt.Fprintf(w, "   brief     %d -> %d tokens, %d of %d pinned facts kept, sha256 %.12s -> %.12s\n",
+			b.SourceTokens, b.BriefTokens, b.Kept, b.Pinned, b.SourceSHA, b.BriefSHA)
+		if b.Kind != "" {
+			fmt.Fprintf(w, "   made      %s, %g to 1, recall %g, %d facts added as a list\n", b.Kind, b.Ratio, b.Recall, b.Appended)
+		}
+		for _, s := range b.Summaries {
+			printSummary(w, s)
+		}
+	}
+	if n.Summary != nil {
+		printSummary(w, *n.Summary)
+	}
+	for _, k := range n.Warnings {
+		fmt.Fprintf(w, "   warning   %s: %s\n", k, sizeWords[k])
+	}
+}
+
+// sizeWords say what the warnings of a prompt's size mean.
+var sizeWords = map[string]string{
+	"near_window":  "prompt and answer fill nine tenths of the model's window",
+	"past_trusted": "the prompt is longer than the model is trusted with",
+	"past_step":    "the whole request is charged at the rates of long prompts",
+}
+
+func printSummary(w io.Writer, s report.Summary) {
+	verdict := "does not pay"
+	switch {
+	case s.Failed != "":
+		verdict = s.Failed
+	case s.Pays:
+		verdict = "pays"
+	}
+	fmt.Fprintf(w, "   summary   by %s, since %s: reading %d tokens (%d cached) %s, a summary %s, writing it %s: %s\n", s.Deployment,
+		s.Need, s.Source, s.Cached, usd(s.Raw), usd(s.Read), usd(s.Write), verdict)
+}
+
 func printAttempt(w io.Writer, x report.Attempt) {
 	where := "no deployment"
 	if x.Deployment != "" {
@@ -169,10 +208,7 @@ func printAttempt(w io.Writer, x report.Attempt) {
 		if n.Carried != "" {
 			fmt.Fprintf(w, "   told      the answer before failed %s\n", n.Carried)
 		}
-		if b := n.Brief; b != nil {
-			fmt.Fprintf(w, "   brief     %d -> %d tokens, %d of %d pinned facts kept, sha256 %.12s -> %.12s\n",
-				b.SourceTokens, b.BriefTokens, b.Kept, b.Pinned, b.SourceSHA, b.BriefSHA)
-		}
+		printBrief(w, n)
 		for _, r := range n.Repairs {
 			fmt.Fprintf(w, "   repaired  %s\n", r)
 		}

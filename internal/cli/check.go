@@ -3,6 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -54,6 +57,35 @@ type routeRow struct {
 	Context     string   `json:"context"`
 }
 
+// sizeRow is a deployment's bounds of size as check prints them, in tokens; 0 = there is none.
+type sizeRow struct {
+	Deployment string `json:"deployment"`
+	Window     int    `json:"window"`
+	Trusted    int    `json:"trusted_to"`
+	Step       int    `json:"other_rates_above,omitzero"`
+}
+
+func sizesOf(c *config.Config) (rows []sizeRow) {
+	for _, name := range slices.Sorted(maps.Keys(c.Deployments)) {
+		d := c.Deployments[name]
+		rows = append(rows, sizeRow{name, d.Model.Window, d.Model.EffectiveWindow, d.Step})
+	}
+	return rows
+}
+
+func printSizes(out io.Writer, rows []sizeRow) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "\nDEPLOYMENT\tWINDOW\tTRUSTED TO\tOTHER RATES ABOVE")
+	for _, r := range rows {
+		step := "-"
+		if r.Step > 0 {
+			step = strconv.Itoa(r.Step)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\n", r.Deployment, r.Window, r.Trusted, step)
+	}
+	return w.Flush()
+}
+
 func (a *app) summary(c *config.Config) error {
 	var rows []routeRow
 	for _, r := range c.Routes {
@@ -67,10 +99,10 @@ func (a *app) summary(c *config.Config) error {
 			rows = append(rows, row)
 		}
 	}
-	policy := policyOf(c.Data)
+	policy, sizes := policyOf(c.Data), sizesOf(c)
 	if a.json {
 		return a.printJSON(map[string]any{
-			"file": c.Path, "prices": c.Prices, "layers": rows, "data": policy, "warnings": c.Warnings,
+			"file": c.Path, "prices": c.Prices, "layers": rows, "sizes": sizes, "data": policy, "warnings": c.Warnings,
 		})
 	}
 	fmt.Fprintf(a.Out, "%s is fine: %s, %s, %s, %s, prices %s\n\n", a.file, count(len(c.Providers), "provider"),
@@ -82,6 +114,9 @@ func (a *app) summary(c *config.Config) error {
 			strings.Join(r.Deployments, ", "), strings.Join(r.Checks, ", "), r.Context)
 	}
 	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := printSizes(a.Out, sizes); err != nil {
 		return err
 	}
 	return policy.print(a.Out)

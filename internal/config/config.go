@@ -84,6 +84,7 @@ type Deployment struct {
 	Pin      bool // pin: required refuses provider aliases that move
 	Model    *catalog.Model
 	WireID   string // what the provider calls the model
+	Step     int    // tokens of prompt above which the whole request is charged at other rates; 0 = no such size
 }
 
 // Check is one named validator of an answer: by schema, regex, references or arithmetic.
@@ -135,6 +136,9 @@ type Stream struct {
 	Prefix         bool          // release: prefix
 }
 
+// Extractive is the compressor that asks no model.
+const Extractive = "extractive"
+
 // Layer is one step of a route's cascade. Its number is its place, from 1.
 type Layer struct {
 	Name      string
@@ -142,7 +146,9 @@ type Layer struct {
 	MaxOutput int      // tokens; 0 = the caller's or the model's
 	Checks    []string
 	Brief     bool     // context: brief: takes only a checked, compressed brief
-	Compress  []string // compress_with; "extractive"; set whenever Brief is
+	Compress  []string // compress_with: Extractive and deployments that may summarise; set whenever Brief is
+	// BriefTokens is brief_tokens: tokens that a brief's history and documents may have; 0 = a share of the source.
+	BriefTokens int
 }
 
 // Data is the data plane: which class may reach what.

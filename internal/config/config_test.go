@@ -98,7 +98,7 @@ func TestTheFullFilesDeploymentsAndRoutes(t *testing.T) {
 		Layers: []Layer{
 			{Name: "edge", Use: []string{"house", "flash"}, MaxOutput: 300, Checks: []string{"invoice-shape", "ids-in-context"}},
 			{Name: "mid", Use: []string{"pro"}, Checks: []string{"dated", "sums", "sure"}},
-			{Name: "top", Use: []string{"gpt"}, Brief: true, Compress: []string{"extractive"}},
+			{Name: "top", Use: []string{"gpt"}, Brief: true, Compress: []string{"extractive", "flash"}, BriefTokens: 6000},
 		},
 		Stream:  Stream{KeepaliveAfter: 3 * time.Second, GiveUpAfter: 120 * time.Second},
 		Targets: map[string]int{"edge": 75, "mid": 20, "top": 5},
@@ -210,6 +210,8 @@ func TestABriefLayerCompressesByDefault(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	tests := []struct{ old, now, want string }{
+		{"use: [pro]", "use: [pro], context: brief, brief_tokens: 900000", "brief_tokens 900000 is more than pro (model gemini-3.1-pro) is trusted with"},
+		{"use: [pro]", "use: [pro], context: brief, brief_tokens: 200001", "passes the 200000 tokens above which pro (model gemini-3.1-pro) charges"},
 		{"version: 1", "version: 1\nuse_cases: {a: {owner: x, review: 2026-08-31}}", "its review was due on 2026-08-31"},
 		{"internal: any", "internal: any, confidential: {region: mars}", "confidential reaches no deployment"},
 		{"key: env:GEMINI_KEY", "key: env:GEMINI_KEY, url: 'http://llm.example.com/v1'", "unencrypted"},

@@ -147,7 +147,7 @@ func TestTheSchemaAgreesWithReading(t *testing.T) {
 		"hosting-unknown",
 		"route-mode", "data-missing", "data-hosting", "use-case-no-owner", "budget-limit-week", "check-confidence",
 		"secret-literal",
-		"route-compress-by-model", "pin-word", "limits",
+		"pin-word", "limits",
 	} {
 		data, err := os.ReadFile("testdata/bad/" + name + ".bad.yaml")
 		if err != nil {

@@ -103,7 +103,8 @@ var docs = map[string]string{
 	"fileLayer.max_output":    "Most tokens of an answer at this layer.",
 	"fileLayer.checks":        "Checks that an answer must pass.",
 	"fileLayer.context":       "brief: the layer takes only a checked, compressed brief, never raw history.",
-	"fileLayer.compress_with": "How briefs are made; default extractive.",
+	"fileLayer.compress_with": "How briefs are made: extractive (default), and deployments that may summarise where it pays.",
+	"fileLayer.brief_tokens":  "With context: brief, tokens that history and documents may have; default a quarter of them, at least 400.",
 
 	"fileData.unlabelled": "Class of calls that claim none.",
 	"fileData.may_reach":  "A row a data class, from the least to the most sensitive.",

@@ -148,7 +148,8 @@ type fileLayer struct {
 	MaxOutput    integer `key:"max_output"`
 	Checks       words   `key:"checks"`
 	Context      text    `key:"context" enum:"brief"`
-	CompressWith words   `key:"compress_with" enum:"extractive"`
+	CompressWith words   `key:"compress_with"`
+	BriefTokens  integer `key:"brief_tokens"`
 }
 
 type fileData struct {

@@ -78,6 +78,7 @@ func (r *resolver) resolve() {
 	r.budgets()
 	r.useCases()
 	r.routes()
+	r.briefs()
 	r.shadows()
 	r.reach()
 	r.holds()

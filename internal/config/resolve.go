@@ -123,7 +123,7 @@ func (r *resolver) deployments() {
 				"deployment %s: unknown model %q", e.name, e.v.Model.v)
 		}
 		if ok {
-			d.Model = m
+			d.Model, d.Step = m, r.step(m)
 			r.deployable(e, m, p)
 		}
 		if preset, found := presetNamed(p.Preset); ok && found {

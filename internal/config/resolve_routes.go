@@ -214,13 +214,7 @@ func (r *resolver) layer(route string, v *fileLayer, before []Layer) Layer {
 		}
 		l.Checks = append(l.Checks, t.v)
 	}
-	switch {
-	case v.CompressWith.is() && !l.Brief:
-		r.p.add(v.CompressWith.at, "add context: brief, or remove it",
-			"layer %s of route %s: compress_with does nothing without context: brief", l.Name, route)
-	case l.Brief && len(l.Compress) == 0:
-		l.Compress = []string{"extractive"}
-	}
+	r.brief(route, v, &l)
 	return l
 }
 

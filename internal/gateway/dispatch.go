@@ -116,6 +116,8 @@ func encode(back Back, o call.Order) (call.Wire, error) {
 		return back.Encode(q, o)
 	case call.Brief:
 		return back.Encode(p.Request(), o)
+	case call.Written:
+		return back.Encode(p.Request, o)
 	}
 	return call.Wire{}, &llm.Error{Code: llm.CodeInternal, Message: "an order without a payload"}
 }

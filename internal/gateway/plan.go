@@ -44,6 +44,7 @@ func (g *Gateway) plan(snap *Snapshot, d *dispatch, in Inbound, f *call.Facts, e
 // cut puts into a plan what policy permits of a route's layers and what fits, and why the rest was left out. The error is
 // the last denial.
 func (g *Gateway) cut(snap *Snapshot, f call.Facts, env llm.Envelope, layers []cascade.Layer, p *cascade.Plan) (denied error) {
+	p.Costs = costs{snap.Prices, &g.tokens, env.BodyBytes - env.MediaBytes, env.MediaBytes}
 	for i, l := range layers {
 		kept, skips := l, len(p.Skips)
 		kept.Targets = nil
@@ -63,10 +64,23 @@ func (g *Gateway) cut(snap *Snapshot, f call.Facts, env llm.Envelope, layers []c
 			if skips == len(p.Skips) {
 				kept.Targets = l.Targets
 			}
+			kept.Writers = permitted(snap, f, l, p)
 			p.Layers = append(p.Layers, kept)
 		}
 	}
 	return denied
+}
+
+// permitted is those of a layer's compressors that may read the call's context.
+func permitted(snap *Snapshot, f call.Facts, l cascade.Layer, p *cascade.Plan) (kept []call.Target) {
+	for _, t := range l.Writers {
+		if _, err := snap.Policy.Permit(f, call.Order{Purpose: call.Compress, Target: t}); err != nil {
+			p.Skips = append(p.Skips, cascade.Skip{Layer: l.Name, Deployment: t.Deployment, Why: "compressor: " + llm.AsError(err).Param})
+			continue
+		}
+		kept = append(kept, t)
+	}
+	return kept
 }
 
 // unfit says why a model cannot take the request; "" = it can. A brief layer gets a brief, whatever the request's size;

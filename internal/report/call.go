@@ -88,7 +88,10 @@ type Notes struct {
 	Repairs []string `json:"repairs,omitzero"`
 	Carried string   `json:"carried,omitzero"` // why the answer before was rejected, as this attempt was told
 	Session *Session `json:"session,omitzero"` // what the conversation's session had to do with the attempt
-	Doubt   *Doubt   `json:"doubt,omitzero"`   // what a check that grades made of the answer, passed or not
+	// Summary is why a model was asked for a summary of the context.
+	Summary  *Summary `json:"summary,omitzero"`
+	Warnings []string `json:"warnings,omitzero"` // of the prompt's size: near_window, past_trusted, past_step
+	Doubt    *Doubt   `json:"doubt,omitzero"`    // what a check that grades made of the answer, passed or not
 }
 
 // Session is what a conversation's session had to do with an attempt.
@@ -123,6 +126,25 @@ type Brief struct {
 	BriefTokens  int    `json:"brief_tokens"`
 	Pinned       int    `json:"pinned"`
 	Kept         int    `json:"kept"`
+	Kind         string `json:"kind,omitzero"` // whole, extractive or summary
+	// Ratio is how many times the source is longer, Recall the share of pinned facts that were kept.
+	Ratio     float64   `json:"ratio,omitzero"`
+	Recall    float64   `json:"recall,omitzero"`
+	Appended  int       `json:"appended,omitzero"`  // pinned facts that the brief has as a list
+	Summaries []Summary `json:"summaries,omitzero"` // models that were thought of as compressors
+}
+
+// Summary is one reckoning of whether a model's summary of the context pays. Amounts are in US dollars.
+type Summary struct {
+	Deployment string `json:"deployment"`
+	Need       string `json:"need"` // why a summary was thought of
+	Source     int    `json:"source_tokens"`
+	Cached     int    `json:"cached_tokens,omitzero"` // of the source, as far as a provider's cache would spare them
+	Raw        string `json:"read_source_usd"`
+	Read       string `json:"read_summary_usd"`
+	Write      string `json:"write_summary_usd"`
+	Pays       bool   `json:"pays"`
+	Failed     string `json:"failed,omitzero"` // why it was not used all the same
 }
 
 // NotesOf reads an attempt's notes; nil when it has none, or none that can be read.

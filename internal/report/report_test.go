@@ -92,7 +92,9 @@ func accepted() call.Attempt {
 	}
 	a.Verdict = call.Verdict{
 		Result: call.Accepted, Notes: `{"carried":"amount is missing","brief":{"source_sha256":"aa","brief_sha256":"bb",` +
-			`"source_tokens":9000,"brief_tokens":700,"pinned":4,"kept":4}}`,
+			`"source_tokens":9000,"brief_tokens":700,"pinned":4,"kept":4,"kind":"summary","ratio":12.86,"recall":1,"appended":2,` +
+			`"summaries":[{"deployment":"flash","need":"the question is about the whole","source_tokens":9000,` +
+			`"read_source_usd":"0.09","read_summary_usd":"0.007","write_summary_usd":"0.001","pays":true}]},"warnings":["past_step"]}`,
 	}
 	return a
 }

@@ -50,13 +50,18 @@ func Snapshot(c *config.Config, now time.Time) (*gateway.Snapshot, error) {
 			Session: session.Rules(r.Session),
 		}
 		for i, l := range r.Layers {
-			layer := cascade.Layer{Name: l.Name, Number: i + 1, MaxOut: l.MaxOutput, Brief: l.Brief}
+			layer := cascade.Layer{Name: l.Name, Number: i + 1, MaxOut: l.MaxOutput, Brief: l.Brief, BriefTokens: l.BriefTokens}
 			for _, use := range l.Use {
 				t := target(c, use)
 				t.Layer, t.LayerName = i+1, l.Name
 				layer.Targets = append(layer.Targets, t)
 				s.BriefOnly[use] = s.BriefOnly[use] || l.Brief
 				plain[use] = plain[use] || !l.Brief
+			}
+			for _, name := range l.Compress {
+				if name != config.Extractive {
+					layer.Writers = append(layer.Writers, target(c, name))
+				}
 			}
 			for _, name := range l.Checks {
 				layer.Checks = append(layer.Checks, checks[name])

@@ -28,7 +28,6 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/models/upstream"
 	"github.com/weirhq/weir/internal/routing/cascade"
-	"github.com/weirhq/weir/internal/routing/compress"
 	"github.com/weirhq/weir/internal/routing/session"
 	"github.com/weirhq/weir/internal/store/sqlite"
 	"github.com/weirhq/weir/internal/telemetry"
@@ -233,9 +232,7 @@ func (s *Server) buildGateway() error {
 		Memory: shared{s},
 		Cascade: &cascade.Cascade{
 			Jitter: func(most time.Duration) time.Duration { return time.Duration(mathrand.Int64N(int64(most) + 1)) },
-			Compress: func(q *llm.Request, r cascade.Rejected) (call.Brief, error) {
-				return compress.Extract(q, compress.Options{Failure: r.Why, Answer: r.Answer})
-			},
+			Meter:  s.metrics,
 		},
 		Watch: &watch{metrics: s.metrics, access: s.opt.Access, log: s.opt.Log},
 	}

@@ -38,6 +38,7 @@ type Metrics struct {
 	observed  observed
 	held      *heldSeries
 	outputs   *outputs
+	briefs    *briefSeries
 
 	mu       sync.RWMutex
 	attempt  map[attemptKey]*attemptSeries
@@ -108,6 +109,7 @@ func NewMetrics() *Metrics {
 	m.observed = newObserved(counter)
 	m.held = newHeldSeries(counter, histogram)
 	m.outputs = newOutputs(counter, histogram)
+	m.briefs = newBriefSeries(counter, histogram)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -251,3 +251,19 @@ func TestMetricsFromManyCallsAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestBriefsAndWarningsAreCounted(t *testing.T) {
+	m := NewMetrics()
+	m.Brief("top", "extractive", 4000, 1000)
+	m.Brief("top", "extractive", 1000, 1000)
+	m.Brief("top", "whole", 0, 0)
+	m.Brief("top", "refused", 0, 0)
+	m.Warning("gpt", "past_step")
+	wantLines(t, m, append([]string{
+		`weir_briefs_total{kind="extractive",layer="top"} 2`, `weir_briefs_total{kind="whole",layer="top"} 1`,
+		`weir_briefs_total{kind="refused",layer="top"} 1`,
+		`weir_brief_ratio_sum{kind="extractive",layer="top"} 5`, `weir_brief_ratio_count{kind="extractive",layer="top"} 2`,
+		`weir_brief_ratio_sum{kind="whole",layer="top"} 1`, `weir_brief_ratio_count{kind="whole",layer="top"} 1`,
+		`weir_context_warnings_total{deployment="gpt",kind="past_step"} 1`,
+	}, zeroOverhead...)...)
+}

@@ -61,10 +61,11 @@ func open(t *testing.T) *quickstart {
 }
 
 // openExample starts an example that stands in front of simulated providers.
-func openExample(t *testing.T, example string) *quickstart {
+// Pairs of old and new text are replaced in it.
+func openExample(t *testing.T, example string, changes ...string) *quickstart {
 	t.Helper()
 	dir := t.TempDir()
-	text := strings.ReplaceAll(read(t, "examples/"+example), "http://127.0.0.1:9090", providers(t))
+	text := strings.NewReplacer(append(changes, "http://127.0.0.1:9090", providers(t))...).Replace(read(t, "examples/"+example))
 	for name, content := range map[string]string{"weir.yaml": text, "sim.key": read(t, "examples/sim.key")} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -189,7 +190,9 @@ func TestTheFirstTenMinutes(t *testing.T) {
 // TestTheMetricsPageHasEveryMetric scrapes a server that has answered, escalated, remembered that and refused, and one that
 // observes.
 func TestTheMetricsPageHasEveryMetric(t *testing.T) {
-	q := open(t)
+	q := openExample(t, "gateway-in-front-of-sim.yaml",
+		"{name: top,  use: [gpt], max_output: 600}", "{name: top, use: [gpt], max_output: 600, context: brief}",
+		"deployments:", "models: {gpt-5.5: {effective_window: 3}}\n\ndeployments:")
 	for range 2 {
 		q.ask(strings.ReplaceAll(pallets, "NN", "17"), "X-Weir-Session", "one")
 	}

@@ -108,6 +108,19 @@ func (p Prices) Price(t call.Target, u llm.Usage, at time.Time) (Priced, error) 
 	return Priced{Lines: lines, Row: row.ID}, nil
 }
 
+// Step is the least size of a prompt, in tokens, above which a target's whole request takes other rates; 0 = its rates do
+// not depend on the size, or are not known.
+func (p Prices) Step(t call.Target, at time.Time) int64 {
+	var step int64
+	for prompt := int64(math.MaxInt64); ; prompt = step {
+		row, err := p.row(t, at, prompt)
+		if err != nil || row.Above == 0 {
+			return step
+		}
+		step = row.Above
+	}
+}
+
 func (p Prices) row(t call.Target, at time.Time, prompt int64) (catalog.Price, error) {
 	if t.Model != nil {
 		if row, ok := p.Catalog.Price(p.Book, t.Model.ID, at, prompt); ok {

@@ -118,6 +118,25 @@ func TestRowInForce(t *testing.T) {
 	}
 }
 
+func TestStep(t *testing.T) {
+	p, target := pro(t)
+	if got := p.Step(target, july); got != 200_000 {
+		t.Errorf("step = %d, want 200000", got)
+	}
+	if got := p.Step(target, august); got != 0 {
+		t.Errorf("step = %d after the switch is gone, want none", got)
+	}
+	two, of := priced(t, catalog.Price{Rates: rates(t, map[money.Meter]string{money.Input: "1", money.Output: "2"})},
+		catalog.Price{Above: 900, Rates: rates(t, map[money.Meter]string{money.Input: "2", money.Output: "3"})},
+		catalog.Price{Above: 500, Rates: rates(t, map[money.Meter]string{money.Input: "3", money.Output: "4"})})
+	if got := two.Step(of, july); got != 500 {
+		t.Errorf("step = %d, want the first of two", got)
+	}
+	if got := p.Step(call.Target{Deployment: "d"}, july); got != 0 {
+		t.Errorf("step = %d without a model", got)
+	}
+}
+
 func TestUnpricedIsAnErrorAndNeverFree(t *testing.T) {
 	p, target := pro(t)
 	other := p

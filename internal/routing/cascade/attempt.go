@@ -23,15 +23,20 @@ type notes struct {
 	Doubt *validate.Doubt `json:"doubt,omitzero"`
 	// Session is what the conversation's session had to do with the attempt.
 	Session session.Note `json:"session,omitzero"`
+	// Summary is why a model is asked for a summary.
+	Summary  *gateNote `json:"summary,omitzero"`
+	Warnings []string  `json:"warnings,omitzero"` // about the size of the prompt
 }
 
 func (r *run) notes(brief *briefNote, repairs []string, doubt *validate.Doubt) string {
-	n := notes{Brief: brief, Repairs: repairs, Carried: r.rejected.Why, Doubt: doubt, Session: r.standing}
+	n := notes{
+		Brief: brief, Repairs: repairs, Carried: r.rejected.Why, Doubt: doubt, Session: r.standing, Warnings: r.warnings,
+	}
 	if r.made == 1 {
 		n.Skipped = r.plan.Skips
 	}
 	if len(n.Skipped) == 0 && n.Brief == nil && len(n.Repairs) == 0 && n.Carried == "" && n.Doubt == nil &&
-		n.Session == (session.Note{}) {
+		n.Session == (session.Note{}) && n.Warnings == nil {
 		return ""
 	}
 	b, err := json.Marshal(n, json.Deterministic(true))

@@ -30,6 +30,9 @@ type Layer struct {
 	Brief   bool // takes only a call.Brief
 	Pinned  bool // the first target is tried twice before the others
 	Again   bool // one more try of what the layer before pinned, only after its answer was rejected
+	// BriefTokens is how many tokens of history and documents a brief may have; 0 = a share of the source.
+	BriefTokens int
+	Writers     []call.Target // models that may summarise for a brief, in order; none = extractive only
 }
 
 // Skip is a deployment that was left out before any attempt, and why.
@@ -50,6 +53,7 @@ type Plan struct {
 	N          int // answers asked for; >= 1
 	Hold       Hold
 	Session    *session.Decision // what the layers follow from; nil = the call belongs to none
+	Costs      Costs             // nil = not known: no model summarises, no size is warned of
 }
 
 // Sink receives the one answer that reaches the caller. An error from it means that the caller is gone.
@@ -71,8 +75,8 @@ const unknownMaxOut = 4096
 type Cascade struct {
 	// Jitter spreads a wait by at most a given time; nil = no jitter.
 	Jitter func(most time.Duration) time.Duration
-	// Compress makes the brief of a request for a brief layer.
-	Compress func(*llm.Request, Rejected) (call.Brief, error)
+	// Meter is told of briefs and sizes; nil = nobody is.
+	Meter Meter
 }
 
 // Rejected is what a lower layer said and why that was refused. The zero value: nothing was.
@@ -113,6 +117,7 @@ type run struct {
 	made     int
 	rejected Rejected
 	standing session.Note // of the attempt under way
+	warnings []string     // about the size of its prompt
 	best     *held        // the latest complete answer that failed its checks
 	lastErr  *llm.Error
 }
@@ -126,7 +131,7 @@ func (r *run) layer(ctx context.Context, i int) (done bool, err error) {
 		ctx, end = r.bound(ctx)
 		defer end()
 	}
-	payload, brief, err := r.payload(l)
+	payload, brief, err := r.payload(ctx, l)
 	if err != nil {
 		r.lastErr = llm.AsError(err)
 		return false, nil
@@ -146,6 +151,7 @@ func (r *run) layer(ctx context.Context, i int) (done bool, err error) {
 		r.left--
 		r.made++
 		o := r.order(l, target, purpose, r.seat(payload, target))
+		r.warn(o, brief)
 		o.Notes = r.notes(brief, nil, nil)
 		done, failed := r.attempt(ctx, l, o, brief)
 		switch {

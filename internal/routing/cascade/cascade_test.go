@@ -307,24 +307,28 @@ func TestBriefLayerTakesOnlyABrief(t *testing.T) {
 	top.Brief = true
 	p := Plan{Layers: []Layer{layer(1, digits, "flash"), top}, Attempts: 6, N: 1}
 	t.Run("refused, never raw", func(t *testing.T) {
-		d, s := &scripted{t: t, lines: []reply{{text: "none"}}}, &caller{}
-		c := &Cascade{Compress: func(*llm.Request, Rejected) (call.Brief, error) {
-			return call.Brief{}, &llm.Error{Code: llm.CodeUnaccepted, Message: "fidelity"}
-		}}
-		err := c.Run(t.Context(), d, call.Facts{Dialect: llm.OpenAI}, p, request("how many?"), s)
-		if llm.AsError(err).Message != "fidelity" || len(d.seen) != 1 {
-			t.Errorf("err = %v, attempts = %v", err, d.seen)
+		d, s, m := &scripted{t: t, lines: []reply{{text: "none"}}}, &caller{}, &meter{}
+		err := (&Cascade{Meter: m}).Run(t.Context(), d, call.Facts{Dialect: llm.OpenAI}, p, asking(&llm.Request{}), s)
+		if llm.AsError(err).Code != llm.CodeUnaccepted || len(d.seen) != 1 || m.briefs["refused"] != 1 {
+			t.Errorf("err = %v, attempts = %v, briefs %v", err, d.seen, m.briefs)
 		}
 	})
 	t.Run("sent as a brief", func(t *testing.T) {
-		d, s := &scripted{t: t, lines: []reply{{text: "none"}, {text: "7"}}}, &caller{}
-		var told Rejected
-		c := &Cascade{Compress: func(_ *llm.Request, r Rejected) (call.Brief, error) { told = r; return call.Brief{}, nil }}
-		if err := c.Run(t.Context(), d, call.Facts{Dialect: llm.OpenAI}, p, request("how many?"), s); err != nil {
+		d, s, m := &scripted{t: t, lines: []reply{{text: "none"}, {text: "7"}}}, &caller{}, &meter{}
+		if err := (&Cascade{Meter: m}).Run(t.Context(), d, call.Facts{Dialect: llm.OpenAI}, p, asking(talk("how many?")), s); err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := d.load[1].(call.Brief); !ok || told.Answer != "none" || !strings.HasPrefix(told.Why, "digits: ") {
-			t.Errorf("payload %T, told %+v", d.load[1], told)
+		b, ok := d.load[1].(call.Brief)
+		if !ok || m.briefs["whole"] != 1 {
+			t.Fatalf("payload %T, briefs %v", d.load[1], m.briefs)
+		}
+		if told := b.Request().Messages[0].Parts[0].Text; !strings.Contains(told, "digits: ") {
+			t.Errorf("the brief does not say what was wrong: %q", told)
+		}
+		for _, want := range []string{`"kind":"whole"`, `"ratio":1`, `"recall":1`, `"source_sha256":`} {
+			if !strings.Contains(d.notes[1], want) {
+				t.Errorf("notes %s lack %s", d.notes[1], want)
+			}
 		}
 	})
 }
