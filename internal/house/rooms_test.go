@@ -105,6 +105,10 @@ var rooms = []room{
 		why: "the simulator is a referee: it writes the dialects and counts tokens a second time, on its own",
 	},
 	{path: "internal/testkit", may: values, why: "testkit serves every room's tests, so it may import none"},
+	{
+		path: "internal/testkit/agent", may: []string{"internal/sim"},
+		why: "the agent brings the script that the simulated model plays",
+	},
 	{path: "internal/house", why: "the rules read files; they run nothing of ours"},
 	{path: "cmd/weir", may: []string{"internal/cli"}, why: "main is context and exit code"},
 	{path: "bench", may: []string{"internal"}, why: "benchmarks stand outside the product"},

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -34,6 +35,10 @@ type anthropicBlock struct {
 	ToolUseID string         `json:"tool_use_id"`
 	Content   jsontext.Value `json:"content"`
 	Source    jsontext.Value `json:"source"`
+	Thinking  string         `json:"thinking"`
+	Signature string         `json:"signature"`
+	Data      string         `json:"data"`
+	Cache     *cacheControl  `json:"cache_control"`
 }
 
 type anthropicTool struct {
@@ -41,6 +46,7 @@ type anthropicTool struct {
 	Name        string         `json:"name"`
 	Description string         `json:"description"`
 	InputSchema jsontext.Value `json:"input_schema"`
+	Cache       *cacheControl  `json:"cache_control"`
 }
 
 func (anthropic) decode(r *http.Request, key string, body []byte) (*ask, *failure) {
@@ -64,7 +70,8 @@ func (anthropic) decode(r *http.Request, key string, body []byte) (*ask, *failur
 	}
 	a := &ask{dialect: Anthropic, n: 1, sse: true, wish: r.Header.Get("X-Sim-Fault"), prompt: 3}
 	f = fields(field(m, "model", &a.Model), field(m, "stream", &a.stream), anthropicLimits(m, a),
-		anthropicSystem(m, a), anthropicTools(m, a), anthropicConversation(m, a), anthropicFormat(m, a))
+		anthropicTools(m, a), anthropicSystem(m, a), anthropicThinking(m, a), anthropicConversation(m, a),
+		a.markAll(m), anthropicFormat(m, a))
 	if f != nil {
 		return nil, f
 	}
@@ -109,6 +116,9 @@ func anthropicSystem(m map[string]jsontext.Value, a *ask) *failure {
 			return invalidf("", "system: Input should be 'text', got '%s'", b.Type)
 		}
 		a.instruct(b.Text)
+		if f := a.mark(b.Cache); f != nil {
+			return f
+		}
 	}
 	return nil
 }
@@ -143,6 +153,9 @@ func anthropicTools(m map[string]jsontext.Value, a *ask) *failure {
 			return invalidf("", "tools.%d.custom.input_schema: Field required", i)
 		}
 		a.offer(t.Name, t.Description, t.InputSchema)
+		if f := a.mark(t.Cache); f != nil {
+			return f
+		}
 	}
 	var choice struct {
 		Type string `json:"type"`
@@ -208,49 +221,92 @@ func anthropicTurn(i int, role string, blocks []anthropicBlock, open []string, a
 		return nil, invalidf("", "messages.%d: all messages must have non-empty content except for the optional final "+
 			"assistant message", i)
 	}
-	var text strings.Builder
+	var text, results strings.Builder
 	var calls []string
 	answered := map[string]bool{}
 	for j, b := range blocks {
+		said, f := anthropicSaid(i, j, role, b)
+		if f != nil {
+			return nil, f
+		}
 		switch b.Type {
-		case "text":
-			if b.Text == "" {
-				return nil, invalid("", "messages: text content blocks must be non-empty")
-			}
-			text.WriteString(b.Text)
-		case "image", "document", "search_result":
-			text.WriteString(mediaText)
-		case "thinking", "redacted_thinking":
 		case "tool_use":
-			if b.ID == "" || !isObject(b.Input) {
-				return nil, invalidf("", "messages.%d.content.%d.tool_use.input: Input should be a valid dictionary", i, j)
-			}
 			calls = append(calls, b.ID)
-			text.WriteString(b.Name + string(b.Input))
 		case "tool_result":
 			answered[b.ToolUseID] = true
-			text.Write(b.Content)
-		default:
-			if serverBlock(role, b.Type) {
-				text.WriteString(b.Name + string(b.Input) + string(b.Content))
-				continue
-			}
-			return nil, invalidf("", "messages.%d.content.%d: Input tag '%s' found using 'type' does not match any of the "+
-				"expected tags", i, j, b.Type)
+		case "thinking", "redacted_thinking":
+			a.thoughts = append(a.thoughts, thought{i, j, b.Thinking, b.Signature, b.Data})
+			a.read(b.Type, b.Thinking+b.Signature+b.Data, 0)
+			continue
+		}
+		if b.Type == "tool_result" {
+			results.WriteString(said)
+		} else {
+			text.WriteString(said)
+		}
+		a.read(role+b.Type, said, 0)
+		if f := a.mark(b.Cache); f != nil {
+			return nil, f
 		}
 	}
+	if f := paired(i, open, answered); f != nil {
+		return nil, f
+	}
+	if a.lacks = ""; len(answered) > 0 {
+		a.lacks, a.lacksAt = a.spokeFirst, i-1
+	}
+	a.spokeFirst = map[bool]string{true: blocks[0].Type}[role == "assistant" && !strings.HasSuffix(blocks[0].Type, "thinking")]
+	a.prompt += messageTokens
+	if len(answered) > 0 {
+		a.Turns = append(a.Turns, Turn{Role: "tool", Text: results.String()})
+	}
+	if len(answered) == 0 || text.Len() > 0 {
+		a.Turns = append(a.Turns, Turn{Role: role, Text: text.String()})
+	}
+	return calls, nil
+}
+
+// anthropicSaid is what a model reads of a block, or why the block is refused.
+func anthropicSaid(i, j int, role string, b anthropicBlock) (string, *failure) {
+	switch b.Type {
+	case "text":
+		if b.Text == "" {
+			return "", invalid("", "messages: text content blocks must be non-empty")
+		}
+		return b.Text, nil
+	case "image", "document", "search_result":
+		return mediaText, nil
+	case "thinking", "redacted_thinking":
+		return "", nil
+	case "tool_use":
+		if b.ID == "" || !isObject(b.Input) {
+			return "", invalidf("", "messages.%d.content.%d.tool_use.input: Input should be a valid dictionary", i, j)
+		}
+		return b.Name + string(b.Input), nil
+	case "tool_result":
+		return string(b.Content), nil
+	}
+	if serverBlock(role, b.Type) {
+		return b.Name + string(b.Input) + string(b.Content), nil
+	}
+	return "", invalidf("", "messages.%d.content.%d: Input tag '%s' found using 'type' does not match any of the expected tags",
+		i, j, b.Type)
+}
+
+// paired holds that a message answers the calls of the one before, and nothing else.
+func paired(i int, open []string, answered map[string]bool) *failure {
+	left := maps.Clone(answered)
 	for _, id := range open {
-		if !answered[id] {
-			return nil, unanswered(i-1, id)
+		if !left[id] {
+			return unanswered(i-1, id)
 		}
-		delete(answered, id)
+		delete(left, id)
 	}
-	for id := range answered {
-		return nil, invalidf("", "messages.%d.content.0: unexpected `tool_use_id` found in `tool_result` blocks: %s. Each "+
+	for id := range left {
+		return invalidf("", "messages.%d.content.0: unexpected `tool_use_id` found in `tool_result` blocks: %s. Each "+
 			"`tool_result` block must have a corresponding `tool_use` block in the previous message.", i, id)
 	}
-	a.say(anthropicRole(role, blocks), text.String())
-	return calls, nil
+	return nil
 }
 
 // serverBlock reports whether a block of a model's turn tells of a tool that the provider ran, or of its compaction:
@@ -258,16 +314,6 @@ func anthropicTurn(i int, role string, blocks []anthropicBlock, open []string, a
 func serverBlock(role, kind string) bool {
 	return role == "assistant" && (kind == "server_tool_use" || kind == "mcp_tool_use" || kind == "compaction" ||
 		strings.HasSuffix(kind, "_tool_result"))
-}
-
-// anthropicRole tells a message that only carries tool results from what a user says.
-func anthropicRole(role string, blocks []anthropicBlock) string {
-	for _, b := range blocks {
-		if b.Type != "tool_result" {
-			return role
-		}
-	}
-	return "tool"
 }
 
 type anthropicFormatSpec struct {

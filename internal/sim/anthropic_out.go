@@ -81,10 +81,13 @@ func anthropicUsageOf(r *reply, output int) *anthropicUsage {
 	if r.silent {
 		return nil
 	}
-	return &anthropicUsage{
-		InputTokens: r.prompt - r.cached(), CacheRead: r.cached(), OutputTokens: output,
-		ServiceTier: "standard",
+	m := r.metered
+	u := &anthropicUsage{
+		InputTokens: r.prompt - r.cached() - m.short - m.long, CacheRead: r.cached(), CacheCreation: m.short + m.long,
+		OutputTokens: output, ServiceTier: "standard",
 	}
+	u.Creation.FiveMinutes, u.Creation.OneHour = m.short, m.long
+	return u
 }
 
 func anthropicStop(a Answer) *string {
@@ -98,6 +101,27 @@ func anthropicStop(a Answer) *string {
 type anthropicText struct {
 	Type string `json:"type"`
 	Text string `json:"text"`
+}
+
+// anthropicThought is a thinking block.
+type anthropicThought struct {
+	Type      string `json:"type"`
+	Thinking  string `json:"thinking"`
+	Signature string `json:"signature"`
+}
+
+// anthropicSealed is a thinking block that only its model can read.
+type anthropicSealed struct {
+	Type string `json:"type"`
+	Data string `json:"data"`
+}
+
+// thought is the block of what a model thought.
+func (s *Sim) thought(model string, a Answer) any {
+	if a.Redacted {
+		return anthropicSealed{"redacted_thinking", s.seal(model, a.Thinking)}
+	}
+	return anthropicThought{"thinking", a.Thinking, s.sign(model, a.Thinking)}
 }
 
 type anthropicUse struct {
@@ -135,6 +159,9 @@ func anthropicShell(a *ask, r *reply, output int) anthropicWhole {
 
 func (anthropic) whole(a *ask, r *reply) []byte {
 	out, ans := anthropicShell(a, r, r.total()), r.answers[0]
+	if ans.Thinking != "" {
+		out.Content = append(out.Content, r.thought)
+	}
 	if ans.Text != "" {
 		out.Content = append(out.Content, anthropicText{"text", ans.Text})
 	}
@@ -211,12 +238,41 @@ func (s *anthropicStream) close() {
 	s.index++
 }
 
+type anthropicThinkingDelta struct {
+	Type     string `json:"type"`
+	Thinking string `json:"thinking"`
+}
+
+type anthropicSignatureDelta struct {
+	Type      string `json:"type"`
+	Signature string `json:"signature"`
+}
+
+// think streams what a model thought.
+func (s *anthropicStream) think(block any, chunk int) {
+	t, open := block.(anthropicThought)
+	if !open {
+		s.open(tokens.Count(block.(anthropicSealed).Data), block)
+		s.close()
+		return
+	}
+	s.open(0, anthropicThought{Type: t.Type})
+	for _, c := range chunks(t.Thinking, chunk) {
+		s.delta(c.tokens, anthropicThinkingDelta{"thinking_delta", string(c.data)})
+	}
+	s.delta(0, anthropicSignatureDelta{"signature_delta", t.Signature})
+	s.close()
+}
+
 // pingEvery is after how many deltas a ping comes.
 const pingEvery = 40
 
 func (anthropic) frames(a *ask, r *reply, chunk int) []frame {
 	s, ans := &anthropicStream{}, r.answers[0]
 	s.put("message_start", 0, anthropicStart{"message_start", anthropicShell(a, r, 1)})
+	if ans.Thinking != "" {
+		s.think(r.thought, chunk)
+	}
 	if ans.Text != "" {
 		s.open(0, anthropicText{Type: "text"})
 		for i, c := range chunks(ans.Text, chunk) {

@@ -34,6 +34,7 @@ type Query struct {
 	JSON    bool           // a JSON answer was asked for
 	Choice  int            // which of n answers, from 0
 	Seed    uint64         // of this content
+	Thinks  bool           // the model was asked to think where the client sees it
 }
 
 // LastUser is the text of the last user turn, "" when there is none.
@@ -77,6 +78,13 @@ type ask struct {
 	occurrence     int
 	wish           string // the fault asked for by header
 	fault          Fault
+	chain          []link // the prompt, as a cache compares it
+	blocks, marks  int
+	thoughts       []thought
+	demands        bool   // thinking must stand before the calls of an open tool loop
+	spokeFirst     string // what the message before began with, when a model said it without thinking first
+	lacks          string // what stands there instead
+	lacksAt        int    // in which message
 }
 
 // messageTokens is what a provider counts for the frame of one message.
@@ -100,7 +108,7 @@ func AnswerTokens(text string) int { return max(tokens.Count(text), 1) }
 // say adds a turn and its tokens; turns of one role that follow each other stay apart.
 func (a *ask) say(role, text string) {
 	a.Turns = append(a.Turns, Turn{Role: role, Text: text})
-	a.prompt += tokens.Count(text) + messageTokens
+	a.read(role, text, messageTokens)
 }
 
 // instruct adds to the system prompt.
@@ -109,13 +117,13 @@ func (a *ask) instruct(text string) {
 		a.System += "\n"
 	}
 	a.System += text
-	a.prompt += tokens.Count(text) + messageTokens
+	a.read("system", text, messageTokens)
 }
 
 // offer adds a tool.
 func (a *ask) offer(name, description string, schema jsontext.Value) {
 	a.Tools = append(a.Tools, Tool{Name: name, Schema: schema})
-	a.prompt += tokens.Count(name) + tokens.Count(description) + tokens.Count(string(schema)) + messageTokens
+	a.read("tool", name+"\n"+description+"\n"+string(schema), messageTokens)
 }
 
 // shape asks for JSON, of a schema if one is given.
@@ -167,6 +175,8 @@ type Call struct {
 
 // Answer is what a model says. With FinishRefusal, Text is the refusal.
 type Answer struct {
+	Thinking  string // said before, where the client asked for it (Anthropic); signed
+	Redacted  bool   // the thinking is sealed: the client cannot read it
 	Text      string
 	Calls     []Call
 	Finish    Finish // "" = stop, or tools when there are Calls
@@ -188,6 +198,8 @@ type reply struct {
 	answers []Answer
 	output  []int // tokens of each answer, hidden ones included
 	prompt  int
+	metered metered
+	thought any  // Anthropic's block of what the model thought
 	silent  bool // tell no usage
 }
 
@@ -210,7 +222,7 @@ func (r *reply) reasoning() int {
 }
 
 // cached is how many prompt tokens came from the cache; all answers share one prompt.
-func (r *reply) cached() int { return min(r.answers[0].Cached, r.prompt) }
+func (r *reply) cached() int { return min(max(r.answers[0].Cached, r.metered.read), r.prompt) }
 
 // limited cuts an answer to the tokens asked for and counts it.
 func limited(a Answer, limit int) (Answer, int) {
@@ -220,7 +232,7 @@ func limited(a Answer, limit int) (Answer, int) {
 			a.Finish = FinishTools
 		}
 	}
-	n := a.Reasoning + tokens.Count(a.Text)
+	n := a.Reasoning + tokens.Count(a.Thinking) + tokens.Count(a.Text)
 	for _, c := range a.Calls {
 		n += tokens.Count(c.Name) + tokens.Count(string(c.Args)) + messageTokens
 	}
@@ -228,7 +240,8 @@ func limited(a Answer, limit int) (Answer, int) {
 		return a, max(n, 1)
 	}
 	a.Reasoning = min(a.Reasoning, limit)
-	a.Text, _ = tokens.Cut(a.Text, limit-a.Reasoning)
+	a.Thinking, _ = tokens.Cut(a.Thinking, limit-a.Reasoning)
+	a.Text, _ = tokens.Cut(a.Text, limit-a.Reasoning-tokens.Count(a.Thinking))
 	a.Calls, a.Finish = nil, FinishLength
 	return a, limit
 }

@@ -25,7 +25,9 @@ func (s *Sim) answer(w http.ResponseWriter, r *http.Request, d dialect, a *ask) 
 	out := &delivery{sim: s, w: w, ctx: r.Context(), pace: s.pace(a), fault: a.fault, start: s.cfg.Now()}
 	id := requestID(r, a)
 	setIDs(w.Header(), id)
-	out.row = Request{ID: id, Status: http.StatusOK, Response: rep.id, Note: rep.answers[0].Note, Input: rep.prompt}.of(a)
+	out.row = Request{
+		ID: id, Status: http.StatusOK, Response: rep.id, Note: rep.answers[0].Note, Input: rep.prompt, Cached: rep.cached(),
+	}.of(a)
 	defer out.enter() // also when the connection is cut by a panic
 	if a.stream {
 		out.stream(a, d, rep)
@@ -38,6 +40,7 @@ func (s *Sim) answer(w http.ResponseWriter, r *http.Request, d dialect, a *ask) 
 func (s *Sim) reply(a *ask) (*reply, *failure) {
 	rep := &reply{created: s.cfg.Now().Unix(), prompt: a.prompt, silent: a.fault.Kind == "nousage"}
 	rep.id = strconv.FormatUint(a.Seed, 16) + strconv.FormatInt(int64(a.occurrence), 16)
+	rep.metered = s.cache.meter(a, s.cfg.Now())
 	for i := range max(a.n, 1) {
 		q := a.Query
 		q.Choice = i
@@ -46,9 +49,15 @@ func (s *Sim) reply(a *ask) (*reply, *failure) {
 			s.book.note(a, "unrecorded")
 			return nil, &failure{kind: failUnrecorded, message: err.Error()}
 		}
+		if !a.Thinks || a.fill {
+			ans.Thinking = ""
+		}
 		ans, n := limited(ans, a.max)
 		if a.fill {
 			ans, n = Answer{Finish: FinishLength}, 0
+		}
+		if ans.Thinking != "" {
+			rep.thought = s.thought(a.model.ID, ans)
 		}
 		rep.answers = append(rep.answers, ans)
 		rep.output = append(rep.output, n)

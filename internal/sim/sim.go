@@ -32,15 +32,18 @@ const (
 
 // Model is one simulated model. The zero latency answers at once.
 type Model struct {
-	ID        string  // what requests call it
-	Catalog   string  // the catalogue's name, which answerers go by; "" = ID
-	Dialect   Dialect // the only dialect it is served on; "" = all
-	Window    int     // tokens of prompt it takes; 0 = no limit
-	TTFT      time.Duration
-	TPS       int     // tokens a second after the first; 0 = at once
-	Sigma     float64 // log-normal sigma of TTFT and TPS
-	Reasoning bool    // on Chat Completions refuses max_tokens and sampling, as OpenAI's reasoning models do
-	Faults    []Rate  // seeded faults; the rates' sum is at most 10,000
+	ID         string  // what requests call it
+	Catalog    string  // the catalogue's name, which answerers go by; "" = ID
+	Dialect    Dialect // the only dialect it is served on; "" = all
+	Window     int     // tokens of prompt it takes; 0 = no limit
+	TTFT       time.Duration
+	TPS        int     // tokens a second after the first; 0 = at once
+	Sigma      float64 // log-normal sigma of TTFT and TPS
+	Cache      bool    // keeps the beginnings of prompts, as its provider does, and tells so in the usage
+	CacheLeast int     // tokens of prompt that Anthropic keeps at least; 0 = 1,024
+	Thinks     bool    // Anthropic: signs what it thinks, and takes back only that
+	Reasoning  bool    // on Chat Completions refuses max_tokens and sampling, as OpenAI's reasoning models do
+	Faults     []Rate  // seeded faults; the rates' sum is at most 10,000
 }
 
 // Rate is how often a fault happens, in requests of 10,000.
@@ -72,6 +75,7 @@ type Sim struct {
 	book   book
 	mu     sync.Mutex
 	seen   map[uint64]int // how often a content came, for faults and ids
+	cache  promptCache
 }
 
 var _ http.Handler = (*Sim)(nil)
@@ -243,6 +247,9 @@ func (s *Sim) resolve(a *ask) *failure {
 	}
 	a.fault = fault
 	if f := m.refuses(a); f != nil {
+		return f
+	}
+	if f := s.thoughts(a); f != nil {
 		return f
 	}
 	if m.Window > 0 && a.prompt > m.Window {

@@ -151,7 +151,7 @@ func TestWholeAnswersInEachDialectsShape(t *testing.T) {
 			row := s.Requests()[0]
 			wantRow := Request{
 				ID: got.header.Get("X-Request-Id"), Response: id, Model: row.Model, Dialect: d, Status: 200,
-				Input: row.Input, Output: 7,
+				Input: row.Input, Output: 7, Cached: answer.Cached,
 			}
 			if diff := cmp.Diff(wantRow, row); diff != "" {
 				t.Errorf("recorded request (-want +got):\n%s", diff)

@@ -40,6 +40,7 @@ type Request struct {
 	Canceled bool    `json:"canceled"`
 	Input    int     `json:"input_tokens"`
 	Output   int     `json:"output_tokens"`
+	Cached   int     `json:"cached_tokens,omitempty"` // of the input, read from the prompt cache
 }
 
 // of fills in what the request itself tells; a may be nil.
