@@ -198,6 +198,8 @@ type Verdict struct {
 	// Repaired says whether the answer's form had to be mended before it was judged.
 	Repaired Finding
 	Final    bool // the call ends with this attempt
+	// Doubt is the grade of a check that grades, in ten-thousandths; 0 = none did. In a row of the ledger it stands in Notes.
+	Doubt int
 }
 
 // VerdictResult is one of the results below.

@@ -36,7 +36,7 @@ type Set struct {
 // Reasons for leaving a row out.
 const (
 	contaminated = "on a list of prompts to leave out"
-	incomplete   = "without a grade for each of the models"
+	incomplete   = "without a question, or without a grade for each of the models"
 	doubled      = "asked twice with answers"
 	otherPart    = "in the part that was not asked for"
 )

@@ -122,6 +122,13 @@ func TestWrappersAreFound(t *testing.T) {
 	if !strings.Contains(v.scrambled[7], v.stripped[7]) || v.scrambled[7] == prompts[7] {
 		t.Errorf("%q", v.scrambled[7])
 	}
+	same := []string{"In English:\nA cat?", "In German:\nA cat?", "In German:\nA dog?"}
+	for i := range 10 {
+		same = append(same, fmt.Sprintf("In English:\nA cat of %d?", i), fmt.Sprintf("In German:\nA dog of %d?", i))
+	}
+	if v := wrappers(same, 1); v.stripped[0] != same[0] || v.stripped[1] != same[1] || v.stripped[2] != "A dog?" {
+		t.Errorf("two questions became one: %q", v.stripped[:3])
+	}
 	if v := wrappers([]string{"one?", "two?"}, 1); v.stripped != nil {
 		t.Errorf("%q", v.stripped)
 	}

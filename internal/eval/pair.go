@@ -89,7 +89,10 @@ func (p *pair) take(part Part) {
 		case part != All && heldBack(p.set.Name, r.Prompt) != (part == Held):
 			p.left[otherPart]++
 			continue
-		case a[0].Said && (asked[key] || key == ""):
+		case a[0].Said && key == "":
+			p.left[incomplete]++
+			continue
+		case a[0].Said && asked[key]:
 			p.left[doubled]++
 			continue
 		}

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -31,7 +34,16 @@ var _ player = (*wired)(nil)
 
 // serve starts the simulator and the gateway.
 func (o Options) serve(ctx context.Context, p *pair, v variants, dir string, remove func() error) (*wired, error) {
-	answers, err := p.recorded(v)
+	lines, err := p.recorded(v)
+	if err != nil {
+		return nil, err
+	}
+	if o.Dir != "" { // for weir sim --answers
+		if err := os.WriteFile(filepath.Join(dir, "recorded.jsonl"), lines, 0o600); err != nil {
+			return nil, fmt.Errorf("write the recorded answers: %w", err)
+		}
+	}
+	answers, err := sim.ReadRecorded(bytes.NewReader(lines))
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +92,14 @@ type recordedLine struct {
 	Answer string `json:"answer"`
 }
 
-// recorded makes the simulator's answers: every question, in every wrapper that it will be asked in.
-func (p *pair) recorded(v variants) (*sim.Recorded, error) {
+// recorded is what the simulator plays: every question, in every wrapper that it will be asked in.
+func (p *pair) recorded(v variants) ([]byte, error) {
 	var b bytes.Buffer
 	seen := map[recordedLine]bool{}
 	for _, prompts := range [][]string{p.prompts, v.stripped, v.scrambled} {
 		for i, q := range prompts {
 			for m, name := range p.names {
-				key := recordedLine{Prompt: q, Model: name}
+				key := recordedLine{Prompt: strings.TrimSpace(q), Model: name}
 				if seen[key] {
 					continue
 				}
@@ -100,7 +112,7 @@ func (p *pair) recorded(v variants) (*sim.Recorded, error) {
 			}
 		}
 	}
-	return sim.ReadRecorded(&b)
+	return b.Bytes(), nil
 }
 
 func (w *wired) workers() int { return callers }

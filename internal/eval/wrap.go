@@ -30,6 +30,7 @@ func wrappers(prompts []string, seed uint64) variants {
 			}
 		}
 	}
+	apart(bare, prompts)
 	v := variants{scrambled: make([]string, len(bare))}
 	if !slices.Equal(bare, prompts) {
 		v.stripped = bare
@@ -39,6 +40,21 @@ func wrappers(prompts []string, seed uint64) variants {
 		v.scrambled[i] = wrapped(rng, i, len(bare), q)
 	}
 	return v
+}
+
+// apart gives back its wrapper to a question that would be another one's words without it.
+func apart(bare, prompts []string) {
+	taken := map[string]int{}
+	for _, all := range [][]string{bare, prompts} {
+		for i, p := range all {
+			p = strings.TrimSpace(p)
+			if first, ok := taken[p]; ok && first != i {
+				bare[i], bare[first] = prompts[i], prompts[first]
+			} else {
+				taken[p] = i
+			}
+		}
+	}
 }
 
 // side takes a prompt's outermost line off; ok = something is left.

@@ -13,6 +13,7 @@ import (
 var (
 	tokenBuckets = prometheus.ExponentialBuckets(8, 2, 14)  // to 65,536
 	byteBuckets  = prometheus.ExponentialBuckets(32, 2, 14) // to 262,144
+	doubtBuckets = prometheus.LinearBuckets(0.1, 0.1, 10)   // to 1
 )
 
 // What is asked of every answer, and what may be found.
@@ -35,7 +36,7 @@ func place(f call.Finding) int {
 // outputs are the metrics of complete answers, by route, layer and model: names that the configuration bounds.
 type outputs struct {
 	answers, findings, checks, calls, languages *prometheus.CounterVec
-	tokens, bytes                               *prometheus.HistogramVec
+	tokens, bytes, doubt                        *prometheus.HistogramVec
 
 	mu     sync.RWMutex
 	series map[outputKey]*outputSeries
@@ -77,6 +78,8 @@ func newOutputs(
 			tokenBuckets, "route", "layer", "model"),
 		bytes: histogram("weir_answer_bytes", "Text, thinking and tool calls of complete answers, in bytes.",
 			byteBuckets, "route", "layer", "model"),
+		doubt: histogram("weir_answer_doubt", "Grades of doubt about complete answers, from 0 to 1.",
+			doubtBuckets, "route", "layer", "model"),
 		series: map[outputKey]*outputSeries{},
 	}
 }
@@ -117,6 +120,9 @@ func (o *outputs) attempt(a *call.Attempt) {
 	}
 	for _, c := range o.judged(s, k, judgement{a.Verdict.Passed, a.Verdict.Check}) {
 		c.Inc()
+	}
+	if d := a.Verdict.Doubt; d > 0 { // a layer without such a check has no series
+		o.doubt.WithLabelValues(k.route, k.layer, k.model).Observe(float64(d) / 10_000)
 	}
 	if a.Output.Language != "" {
 		o.language(s, k, a.Output.Language).Inc()

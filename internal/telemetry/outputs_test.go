@@ -26,7 +26,7 @@ func TestAnAnswerIsCountedByWhatIsKnownOfIt(t *testing.T) {
 		Seen: true, Stop: llm.StopToolUse, Bytes: 100, Tools: 3, Broken: 1, Args: call.Yes, Empty: call.No,
 		Refusal: call.ByWords, Language: "de",
 	}
-	judged.Verdict = call.Verdict{Result: call.Rejected, Passed: "empty,truncated", Check: "refusal", Repaired: call.Yes}
+	judged.Verdict = call.Verdict{Result: call.Rejected, Passed: "empty,truncated", Check: "refusal", Repaired: call.Yes, Doubt: 5000}
 	unread := attempt()
 	unread.Output = call.Output{Seen: true, Bytes: 7, Tools: 2}
 	unread.Settlement = call.Estimated
@@ -37,6 +37,7 @@ func TestAnAnswerIsCountedByWhatIsKnownOfIt(t *testing.T) {
 		"judged": {judged, []string{
 			"weir_answer_bytes_count 1", "weir_answer_bytes_sum 100", "weir_answer_checks_total check= empty passed= yes 1",
 			"weir_answer_checks_total check= refusal passed= no 1", "weir_answer_checks_total check= truncated passed= yes 1",
+			"weir_answer_doubt_count 1", "weir_answer_doubt_sum 0.5",
 			"weir_answer_findings_total found= no what= empty 1", "weir_answer_findings_total found= yes what= called_tools 1",
 			"weir_answer_findings_total found= yes what= refusal 1", "weir_answer_findings_total found= yes what= repaired 1",
 			"weir_answer_languages_total language= de 1", "weir_answer_tokens_count 1", "weir_answer_tokens_sum 20",

@@ -187,8 +187,8 @@ func TestTheFirstTenMinutes(t *testing.T) {
 	}
 }
 
-// TestTheMetricsPageHasEveryMetric scrapes a server that has answered, escalated, remembered that and refused, and one that
-// observes.
+// TestTheMetricsPageHasEveryMetric scrapes a server that has answered, escalated, remembered that and refused, one that
+// observes, and one that grades.
 func TestTheMetricsPageHasEveryMetric(t *testing.T) {
 	q := openExample(t, "gateway-in-front-of-sim.yaml",
 		"{name: top,  use: [gpt], max_output: 600}", "{name: top, use: [gpt], max_output: 600, context: brief}",
@@ -201,7 +201,11 @@ func TestTheMetricsPageHasEveryMetric(t *testing.T) {
 	}
 	watched := openExample(t, "observe.yaml")
 	watched.ask(strings.ReplaceAll(pallets, "NN", "17"))
-	scraped := q.get("/metrics") + watched.until("/metrics", "weir_shadow_answers_total")
+	graded := openExample(t, "doubt.yaml")
+	if res, body := graded.ask(strings.ReplaceAll(pallets, "NN", "17")); res.Header.Get("X-Weir-Layer") != "2" {
+		t.Errorf("a sum that does not hold raised no doubt: %v %s", res.Header, body)
+	}
+	scraped := q.get("/metrics") + watched.until("/metrics", "weir_shadow_answers_total") + graded.get("/metrics")
 	kinds := map[string]string{}
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (weir_\w+) (\w+)$`).FindAllStringSubmatch(scraped, -1) {
 		kinds[m[1]] = m[2]

@@ -66,6 +66,9 @@ func (r *run) attempt(ctx context.Context, l *Layer, o call.Order, brief *briefN
 	h.answer, h.repaired = fixed.Answer, fixed.Changed
 	v, doubt := r.judge(l, h.answer)
 	v.Passed, v.Repaired = validate.Passed(v.Check, validate.Basic(), l.Checks), call.FindingOf(fixed.Changed)
+	if doubt != nil {
+		v.Doubt = doubt.Share()
+	}
 	if fixed.Changed || doubt != nil {
 		v.Notes = r.notes(brief, fixed.Notes, doubt)
 	}

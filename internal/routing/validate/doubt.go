@@ -15,6 +15,9 @@ type Doubt struct {
 	Signs map[string]float64 `json:"signs,omitzero"`
 }
 
+// Share is the score in ten-thousandths, which it is rounded to.
+func (d Doubt) Share() int { return int(math.Round(d.Score * 10_000)) }
+
 // sign is one thing that can be seen of an answer.
 type sign struct {
 	name   string
