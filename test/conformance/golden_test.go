@@ -112,3 +112,19 @@ func merge(once, now *results) {
 		}
 	}
 }
+
+func TestOutcomesSurviveTheirFile(t *testing.T) {
+	once, now := &results{}, &results{}
+	once.add("a cell", "left out", "ok")
+	once.add("a cell", "played to", "ok")
+	now.add("a cell", "played to", "hangs")
+	now.add("another, new", "played to", "raises E: a message")
+	merge(parse(once.String()), now)
+	want := "== a cell\nhangs\n    played to\nok\n    left out\n== another, new\nraises E: a message\n    played to\n"
+	if got := now.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := parse(want).String(); got != want {
+		t.Errorf("read and written again:\n%s", got)
+	}
+}

@@ -5,9 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const homes = join(process.cwd(), "homes");
-rmSync(homes, { recursive: true, force: true });
-mkdirSync(homes);
+const homes = mkdtempSync(join(process.cwd(), "homes-"));
 
 // start runs a program and gives its output, whatever its end.
 function start(name, args, job, home, env) {

@@ -10,7 +10,6 @@ import (
 type Cell struct {
 	Name   string // what a reader calls it
 	Script Script
-	Whole  bool // the answer is complete; else it ends in an error or a cut
 }
 
 // pause is long enough that a reader gets each step by itself.
@@ -18,32 +17,38 @@ const pause = 25 * time.Millisecond
 
 // Cells are all scripts of a dialect: the answer alone, with every keep-alive at every place, and with every bad end.
 func (d *Dialect) Cells() []Cell {
-	frames := d.frames()
-	cells := []Cell{{"the answer alone", Script{Steps: steps(frames)}, true}}
+	cells := []Cell{{"the answer alone", Script{Steps: steps(d.frames())}}}
 	for _, k := range d.KeepAlives {
-		for _, times := range []int{1, 3} {
-			name := k.Name
-			if times > 1 {
-				name = fmt.Sprintf("%s x%d", name, times)
-			}
-			cells = append(cells,
-				Cell{name + ", before the first frame", Script{Steps: append(repeat(k.Bytes, times), steps(frames)...)}, true},
-				Cell{name + ", between frames", Script{Steps: d.between(k.Bytes, times)}, true},
-			)
-		}
+		cells = append(cells, d.Alive(k)...)
 	}
-	return append(cells, d.ends()...)
+	return append(cells, d.Ends()...)
 }
 
-// ends are the answers that do not end well.
-func (d *Dialect) ends() (cells []Cell) {
+// Alive are the scripts with one form of keep-alive.
+func (d *Dialect) Alive(k Form) (cells []Cell) {
+	frames := d.frames()
+	for _, times := range []int{1, 3} {
+		name := k.Name
+		if times > 1 {
+			name = fmt.Sprintf("%s x%d", name, times)
+		}
+		cells = append(cells,
+			Cell{name + ", before the first frame", Script{Steps: append(repeat(k.Bytes, times), steps(frames)...)}},
+			Cell{name + ", between frames", Script{Steps: d.between(k.Bytes, times)}},
+		)
+	}
+	return cells
+}
+
+// Ends are the answers that do not end well.
+func (d *Dialect) Ends() (cells []Cell) {
 	held := repeat(d.Safe, 2)
 	begun := steps(append(append([]string(nil), d.Head...), d.Text[:2]...))
 	for _, e := range d.Errors {
 		last := Step{pause, e.Bytes}
 		cells = append(cells,
-			Cell{e.Name + ", after keep-alives", Script{Steps: append(held[:len(held):len(held)], last)}, false},
-			Cell{e.Name + ", in the text", Script{Steps: append(begun[:len(begun):len(begun)], last)}, false},
+			Cell{e.Name + ", after keep-alives", Script{Steps: append(held[:len(held):len(held)], last)}},
+			Cell{e.Name + ", in the text", Script{Steps: append(begun[:len(begun):len(begun)], last)}},
 		)
 	}
 	for _, cut := range []bool{true, false} {
@@ -52,8 +57,8 @@ func (d *Dialect) ends() (cells []Cell) {
 			name = "the connection breaks"
 		}
 		cells = append(cells,
-			Cell{name + ", after keep-alives", Script{Steps: held, Cut: cut}, false},
-			Cell{name + ", in the text", Script{Steps: begun, Cut: cut}, false},
+			Cell{name + ", after keep-alives", Script{Steps: held, Cut: cut}},
+			Cell{name + ", in the text", Script{Steps: begun, Cut: cut}},
 		)
 	}
 	return cells
