@@ -5,8 +5,7 @@ import "fmt"
 // Script plays the model of an agent: what it answers depends on how often a user has asked, and on how many of its
 // answers came since. A text that stands behind results of tools is no question.
 type Script struct {
-	Turns [][]Answer // by question, then by answer
-	Else  *Answer    // to what the script does not have; nil = an error
+	Turns [][]Answer // by question, then by answer; what they lack is an error
 }
 
 var _ Answerer = Script{}
@@ -30,9 +29,6 @@ func (s Script) Answer(q Query) (Answer, error) {
 	u, n := q.Place()
 	if u >= 0 && u < len(s.Turns) && n < len(s.Turns[u]) {
 		return s.Turns[u][n], nil
-	}
-	if s.Else != nil {
-		return *s.Else, nil
 	}
 	return Answer{}, fmt.Errorf("the script has no answer %d to question %d", n, u)
 }

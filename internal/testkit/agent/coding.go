@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -99,12 +100,12 @@ func do(name string, args jsontext.Value) (string, bool) {
 	return "no tool of that name", true
 }
 
-// Careless plays a script, but one model makes a call with wrong arguments at one place, until it is told so.
+// Careless plays a script, but some models make a call with wrong arguments at one place, until they are told so.
 type Careless struct {
 	sim.Script
-	Model          string // as the provider calls it
-	Question, Step int    // the place, from 0
-	Always         bool   // it does not learn
+	Models         []string // as providers call them
+	Question, Step int      // the place, from 0
+	Always         bool     // they do not learn
 }
 
 // told begins the note by which the model is told.
@@ -115,7 +116,7 @@ var _ sim.Answerer = Careless{}
 // At reports whether a model is at the place.
 func (c Careless) At(q sim.Query) bool {
 	question, answers := q.Place()
-	return q.Model == c.Model && question == c.Question && answers == c.Step
+	return slices.Contains(c.Models, q.Model) && question == c.Question && answers == c.Step
 }
 
 // Answer plays the script, or the mistake.
