@@ -32,8 +32,8 @@ func (a *app) eval() *cobra.Command {
 refuses its answer. Prints how much of the strong model's advantage is kept at what share of its calls, beside chance,
 question length and an oracle, by the measures of RouteLLM (arXiv 2406.18665). Right and wrong are the recording's.
 
---data is a folder or a file: CSV with a column for the prompt and one of grades for each model, or JSON lines. With
---wire a simulator plays the answers behind a running gateway, and everything goes over HTTP; the figures are the same.
+--data is a folder or a file: CSV with a column for the prompt and one of grades for each model, or JSON. With --wire
+a simulator plays the answers behind a running gateway, and everything goes over HTTP; the figures are the same.
 Results go to standard output, progress to standard error. docs/evaluation.md says what each figure means.`,
 		Example: `  weir eval --data recorded.jsonl
   weir eval --data gsm8k --wire --stream --json

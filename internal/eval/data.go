@@ -55,7 +55,7 @@ type Data struct {
 // maxFile bounds one file, in bytes.
 const maxFile = 1 << 30
 
-// Read reads every CSV file and every file of JSON lines below a folder, or one such file.
+// Read reads every CSV file and every file of JSON lines, or of one list of JSON objects, below a folder; or one such file.
 func Read(path string) (*Data, error) {
 	r := reader{data: &Data{Prices: map[string]Price{}}, groups: map[string]*group{}}
 	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
@@ -122,7 +122,7 @@ func (r *reader) file(root, path string) error {
 		name = filepath.Base(path)
 	}
 	read := map[string]func(*reader, string, string, *os.File) error{
-		".csv": (*reader).csv, ".jsonl": (*reader).lines, ".ndjson": (*reader).lines,
+		".csv": (*reader).csv, ".jsonl": (*reader).lines, ".ndjson": (*reader).lines, ".json": (*reader).list,
 	}[strings.ToLower(filepath.Ext(path))]
 	switch ext := filepath.Ext(path); {
 	case read != nil:

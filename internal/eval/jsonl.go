@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -57,6 +58,31 @@ func (r *reader) lines(folder, name string, f *os.File) error {
 		r.not(name, first)
 	case understood == 0:
 		r.not(name, "no lines")
+	}
+	return nil
+}
+
+// list reads a file that is one list of objects, each as a line would be.
+func (r *reader) list(folder, name string, f *os.File) error {
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	var all []object
+	why := ""
+	if json.Unmarshal(text, &all) != nil {
+		why = "no list of JSON objects"
+	} else if len(all) == 0 {
+		why = "an empty list"
+	}
+	for i, o := range all {
+		if !r.line(folder, name, o) && why == "" {
+			why = fmt.Sprintf("object %d has members %s: no question with graded answers", i+1, names(o))
+		}
+	}
+	r.widened(folder, name)
+	if why != "" {
+		r.not(name, why)
 	}
 	return nil
 }

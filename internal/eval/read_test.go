@@ -54,6 +54,9 @@ func TestFormsOfData(t *testing.T) {
 		{"lines of several models", map[string]string{
 			"t.jsonl": `{"prompt":"1+1?","answers":{"a":{"text":"2","correct":true},"b":{"text":"3","correct":false}}}`,
 		}, one},
+		{"one list", map[string]string{
+			"t.json": `[{"prompt":"1+1?","answers":{"a":{"text":"2","correct":true},"b":{"text":"3","correct":false}}}]`,
+		}, one},
 		{"lines with costs and tokens", map[string]string{
 			"t.jsonl": `{"id":0,"prompt":"1+1?","models":{"a":{"answer":"2","correct":true,"in":3},"b":{"answer":"3","correct":false}}}`,
 		}, one},
@@ -168,6 +171,9 @@ func TestDataThatIsNone(t *testing.T) {
 		"one model's file": {"t.jsonl", `{"question":"x","model":"a","answer":"y","score":1}`, "answers of one model only, a"},
 		"one of many":      {"t.jsonl", `{"prompt":"x","answers":{"a":{"text":"y","correct":true}}}`, "answers of one model only, a"},
 		"another kind":     {"t.parquet", "x", "neither CSV nor JSON lines"},
+		"no list":          {"t.json", "{}", "no list of JSON objects"},
+		"an empty list":    {"t.json", "[]", "an empty list"},
+		"a list of others": {"t.json", `[{"a":1}]`, "object 1 has members a: no question with graded answers"},
 		"broken JSON":      {"t.jsonl", "{", "line 1 is no JSON object"},
 		"a broken table":   {"t.csv", "prompt,a,b\n\"x,1,0\n", "t.csv: parse error on line 2"},
 	} {
