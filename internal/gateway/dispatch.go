@@ -40,6 +40,7 @@ type dispatch struct {
 	booked    func(call.Attempt) // told of every row; nil = nobody
 	keepAlive time.Duration      // of the route
 	began     atomic.Int64       // when the first byte left for the client, since the call's start; 0 = none has
+	key       string             // whose call it is; "" = nobody's
 	room      int64              // bytes of memory reserved for answers that are kept back
 	kept      int64              // of them in use
 }

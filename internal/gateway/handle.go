@@ -32,7 +32,9 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	if err != nil {
 		return err
 	}
-	d := &dispatch{g: g, snap: snap, media: env.MediaBytes, usageAsked: env.IncludeUsage, capped: env.MaxOutput > 0}
+	d := &dispatch{
+		g: g, snap: snap, key: in.Key.ID, media: env.MediaBytes, usageAsked: env.IncludeUsage, capped: env.MaxOutput > 0,
+	}
 	p, err := g.plan(snap, d, in, &facts, env) // plan
 	if err != nil {
 		g.refuse(d, facts, err)

@@ -63,8 +63,9 @@ type Hold interface {
 
 // memory bounds the bytes that calls keep in it, together with the bodies of their requests.
 type memory interface {
-	Take(n int64) bool
-	Give(n int64)
+	// Take reserves n bytes for a call of a key ("" = nobody's) that has some already.
+	Take(key string, has, n int64) bool
+	Give(key string, n int64)
 }
 
 // waker is a Front that can keep a waiting client of a stream awake.

@@ -17,7 +17,7 @@ func (d *dispatch) keep(n int) error {
 		return nil
 	}
 	step := max(roomStep, d.kept-d.room)
-	if !d.g.Memory.Take(step) {
+	if !d.g.Memory.Take(d.key, d.room, step) {
 		return &llm.Error{
 			Code: llm.CodeOverload, Message: "too many bytes of requests and answers are in memory", RetryAfter: time.Second,
 			Hint: "send the call again later; limits.inflight in weir.yaml is the bound", Err: call.ErrNoRoom,
@@ -30,7 +30,7 @@ func (d *dispatch) keep(n int) error {
 // release gives back what the call reserved.
 func (d *dispatch) release() {
 	if d.room > 0 {
-		d.g.Memory.Give(d.room)
+		d.g.Memory.Give(d.key, d.room)
 		d.room = 0
 	}
 }

@@ -16,27 +16,24 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 )
 
-// inflight bounds the bytes of calls that are in memory at once. Bodies count as their key's, of which each has only a
-// part; what is taken for nobody counts in all.
+// inflight bounds the bytes of calls that are in memory at once: bodies, and answers that are kept back. They count as
+// their key's, of which each has only a part; what is nobody's counts in all.
 type inflight struct{ bytes pool[string] }
-
-// take reserves n bytes below a limit.
-func (f *inflight) take(n, limit int64) bool {
-	return f.bytes.take("", n, math.MaxInt64, limit) == granted
-}
-
-func (f *inflight) give(n int64) { f.bytes.give("", n) }
 
 // shared lets answers that calls keep back count against the bytes in flight.
 type shared struct{ s *Server }
 
-// Take reserves n bytes.
-func (r shared) Take(n int64) bool {
-	return r.s.inflight.take(n, r.s.config.Load().Limits.InflightBytes)
+// Take reserves n bytes for a call of a key that has some already. An answer that has begun to be kept is paid for: only
+// the limit ends it, not the key's part.
+func (r shared) Take(key string, has, n int64) bool {
+	if key == "" || has > 0 {
+		has = math.MaxInt64
+	}
+	return r.s.inflight.bytes.take(key, n, has, r.s.config.Load().Limits.InflightBytes) == granted
 }
 
 // Give gives n bytes back.
-func (r shared) Give(n int64) { r.s.inflight.give(n) }
+func (r shared) Give(key string, n int64) { r.s.inflight.bytes.give(key, n) }
 
 // bodies are pooled by size: most requests are small, and a large buffer is not kept for them.
 var bodies = [...]struct {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -212,6 +214,71 @@ func TestOneKeysBodiesLeaveRoom(t *testing.T) {
 		t.Errorf("another key: %d %s", a.status, a.body)
 	}
 	h.metric(t, `weir_refused_total{reason="key_bytes"}`, 1)
+}
+
+// hoarding is a provider whose streams begin with as many bytes as their question says, and go on once they may.
+func hoarding(t *testing.T, begun chan<- bool, may <-chan struct{}) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		size, err := strconv.Atoi(regexp.MustCompile(`size-(\d+)`).FindStringSubmatch(bodyOf(t, r))[1])
+		if err != nil {
+			t.Error(err)
+		}
+		put := sse(w)
+		put(chunk(0, strings.Repeat("4", size), ""))
+		begun <- true
+		select {
+		case <-may:
+			put(chunk(0, "2", "stop"), usageChunk, doneChunk)
+		case <-r.Context().Done():
+		}
+	}
+}
+
+// TestOneKeysHeldAnswersLeaveRoom lets one key keep two large answers back: for a third there is no more room, but for one
+// of another key there is.
+func TestOneKeysHeldAnswersLeaveRoom(t *testing.T) {
+	t.Parallel()
+	begun, may := make(chan bool, 8), make(chan struct{})
+	h := played(t, hoarding(t, begun, may), "limits: {", "limits: {body: 64 KiB, inflight: 1 MiB, ")
+	other := h.newKey(t)
+	answers := make(chan answer, 3)
+	hold := func(key string, size int) {
+		answers <- h.post(endpoints[0], chat("counting", fmt.Sprintf("size-%d", size), true), "Authorization", "Bearer "+key)
+	}
+	const large, small = 200 << 10, 60 << 10 // held, they count twice
+	for n := range 2 {
+		go hold(h.key, large)
+		<-begun
+		h.atLeastInFlight(t, 2*(n+1)*large)
+	}
+	a := h.post(endpoints[0], chat("counting", fmt.Sprintf("size-%d", small), true))
+	if a.status != 503 || !strings.Contains(a.body, "limits.inflight") {
+		t.Errorf("a third held answer of the same key: %d %.300s", a.status, a.body)
+	}
+	for range len(begun) {
+		<-begun
+	}
+	go hold(other, small)
+	<-begun
+	h.atLeastInFlight(t, 2*(2*large+small))
+	close(may)
+	for range 3 {
+		if a := <-answers; a.status != 200 || !strings.HasSuffix(a.body, doneChunk) {
+			t.Errorf("%d %.300s", a.status, a.body)
+		}
+	}
+	h.inflight(t, 0)
+}
+
+// atLeastInFlight waits until so many bytes are counted.
+func (h *house) atLeastInFlight(t *testing.T, want int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d bytes in flight", want), func() bool {
+		_, text, _ := strings.Cut(h.get(h.admin+"/metrics").body, "\nweir_inflight_bytes ")
+		var n float64
+		_, err := fmt.Sscan(text, &n)
+		return err == nil && n >= float64(want)
+	})
 }
 
 // dialFrom connects from one of loopback's many addresses.

@@ -2,10 +2,12 @@ package server_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -76,25 +78,20 @@ func answered(t *testing.T, c net.Conn) int {
 	r := bufio.NewReader(c)
 	resp, err := http.ReadResponse(r, nil)
 	if err != nil {
-		var slow net.Error
-		if asTimeout(err, &slow) {
+		if timedOut(err) {
 			t.Errorf("neither an answer nor the end after %v", patience)
 		}
 		return 0
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body) // the status is what counts
-	if _, err := r.ReadByte(); asTimeout(err, new(net.Error)) {
+	if _, err := r.ReadByte(); timedOut(err) {
 		t.Errorf("the connection stays open after %d", resp.StatusCode)
 	}
 	return resp.StatusCode
 }
 
-func asTimeout(err error, to *net.Error) bool {
-	e, ok := err.(net.Error) //nolint:errorlint // straight from the connection
-	*to = e
-	return ok && e.Timeout()
-}
+func timedOut(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 // TestClientsThatDripAreCutOff holds that a client that sends its header or its body byte by byte, or nothing at all, ends
 // in bounded time and holds no place after it.
