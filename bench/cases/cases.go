@@ -116,6 +116,7 @@ var Ratios = []Case{
 
 // All are the bars of the project, in the order in which they are shown.
 var All = append(Ratios[:len(Ratios):len(Ratios)],
+	Case{Name: "observe", About: "CPU of a call in observe mode against a plain route", Run: observing},
 	Case{Name: "durable", About: "durable attempts a second with 256 waiters", Run: durable},
 	Case{Name: "binary", About: "size of the binary", Run: binary},
 	Case{Name: "start", About: "start to the first answer, idle memory", Run: start},

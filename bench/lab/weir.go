@@ -84,6 +84,40 @@ func (l *Lab) Lay(upstream, dir string) (*Weir, error) {
 	return w, os.WriteFile(w.Config(), fmt.Appendf(nil, layout, w.Addr, w.Admin, upstream), 0o600)
 }
 
+// route is the one line of the layout that says who answers; observed puts in its place a cascade of three layers of which
+// the last answers, as before, and the others are only observed.
+const (
+	route    = "  bench: {layers: [{name: only, use: [only]}]}\n"
+	observed = `  bench:
+    mode: observe
+    observe: {sample: %s, budget: observe/bench}
+    layers:
+      - {name: edge, use: [low], max_output: 300, checks: [short]}
+      - {name: mid, use: [mid], max_output: 300, checks: [short]}
+      - {name: top, use: [only]}
+`
+	beside = `  low: {model: gpt-4o-mini, provider: upstream, region: eu}
+  mid: {model: gpt-5.4-mini, provider: upstream, region: eu}
+checks:
+  short: {regex: '^.{1,900}'}
+`
+)
+
+// Observe changes the configuration so that the same calls are answered by the same deployment on a route in observe mode,
+// with a share of them drawn for shadows, e.g. 0%. Call it before Serve.
+func (w *Weir) Observe(sample string) error {
+	text, err := os.ReadFile(w.Config())
+	if err != nil {
+		return err
+	}
+	changed := strings.NewReplacer(route, fmt.Sprintf(observed, sample), "routes:\n", beside+"routes:\n",
+		"budgets:\n", "budgets:\n  - {node: observe/bench, limit: $100000000/day, zone: UTC}\n").Replace(string(text))
+	if !strings.Contains(changed, "mode: observe") {
+		return errors.New("the configuration has no route to observe")
+	}
+	return os.WriteFile(w.Config(), []byte(changed), 0o600)
+}
+
 // Prepare writes the configuration and makes a key of the use case.
 func (l *Lab) Prepare(upstream, dir string) (*Weir, error) {
 	w, err := l.Lay(upstream, dir)

@@ -20,6 +20,10 @@ type costs struct {
 
 var _ cascade.Costs = costs{}
 
+func (g *Gateway) costs(snap *Snapshot, env *llm.Envelope) cascade.Costs {
+	return costs{snap.Prices, &g.tokens, env.BodyBytes - env.MediaBytes, env.MediaBytes}
+}
+
 // Cost prices a prompt and an output at a target.
 func (c costs) Cost(t call.Target, prompt, cached, output int, at time.Time) (money.Nano, error) {
 	cached = min(cached, prompt)

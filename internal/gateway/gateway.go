@@ -86,6 +86,8 @@ type Route struct {
 	Sample     int         // of observed calls, for a shadow of the cascade: parts per million
 	Shadows    string      // budget node of those
 	Watched    *Route      // of a route in observe mode, cut down to the model that was asked for: the whole of it
+
+	asks map[ask]asked // of a route in observe mode: by which route each name is answered
 }
 
 // UseCase is what a call's use case demands.
@@ -95,7 +97,10 @@ type UseCase struct {
 }
 
 // Load puts a snapshot in force for the calls that come after.
-func (g *Gateway) Load(s *Snapshot) { g.snap.Store(s) }
+func (g *Gateway) Load(s *Snapshot) {
+	s.prepare()
+	g.snap.Store(s)
+}
 
 // Current is the snapshot in force.
 func (g *Gateway) Current() *Snapshot { return g.snap.Load() }

@@ -28,43 +28,54 @@ func (g *Gateway) plan(snap *Snapshot, d *dispatch, in Inbound, f *call.Facts, e
 	d.baseline, d.keepAlive = r.Baseline, r.KeepAlive
 	p := cascade.Plan{
 		Attempts: snap.Attempts, BestEffort: r.BestEffort, Stream: env.Stream, MaxOut: env.MaxOutput, N: env.N,
-		Hold: r.Hold,
+		Hold: r.Hold, Costs: g.costs(snap, &env),
 	}
-	if denied := g.cut(snap, *f, env, r.Layers, &p); len(p.Layers) == 0 {
+	if denied := g.cut(snap, f, &env, r.Layers, &p); len(p.Layers) == 0 {
 		return p, nothingLeft(r.Name, denied, p.Skips)
 	}
 	if r.Watched == nil {
 		g.remember(r, d, *f, &env, in.Body, &p)
 	} else {
-		d.watch = g.observe(snap, *f, env, r.Watched)
+		d.watch = g.observe(snap, f, &env, r.Watched)
 	}
 	return p, nil
 }
 
 // cut puts into a plan what policy permits of a route's layers and what fits, and why the rest was left out. The error is
-// the last denial.
-func (g *Gateway) cut(snap *Snapshot, f call.Facts, env llm.Envelope, layers []cascade.Layer, p *cascade.Plan) (denied error) {
-	p.Costs = costs{snap.Prices, &g.tokens, env.BodyBytes - env.MediaBytes, env.MediaBytes}
-	for i, l := range layers {
-		kept, skips := l, len(p.Skips)
-		kept.Targets = nil
-		for _, t := range l.Targets {
-			if _, err := snap.Policy.Permit(f, call.Order{Target: t}); err != nil {
-				denied = err
-				p.Skips = append(p.Skips, cascade.Skip{Layer: l.Name, Deployment: t.Deployment, Why: llm.AsError(err).Param})
-				continue
+// the last denial. Layers of which nothing is left out are the route's own: they are not changed.
+func (g *Gateway) cut(snap *Snapshot, f *call.Facts, env *llm.Envelope, layers []cascade.Layer, p *cascade.Plan) (denied error) {
+	p.Layers = layers
+	for i := range layers {
+		l, skips := &layers[i], len(p.Skips)
+		targets := l.Targets
+		for k := range l.Targets {
+			t := &l.Targets[k]
+			var why string
+			if _, err := snap.Policy.Permit(*f, call.Order{Target: *t}); err != nil {
+				denied, why = err, llm.AsError(err).Param
+			} else {
+				why = g.unfit(t, l.Brief, i == len(layers)-1, env)
 			}
-			if why := g.unfit(t, l.Brief, i == len(layers)-1, env); why != "" {
+			switch first := len(p.Skips) == skips; {
+			case why != "":
+				if first {
+					targets = slices.Clone(l.Targets[:k])
+				}
 				p.Skips = append(p.Skips, cascade.Skip{Layer: l.Name, Deployment: t.Deployment, Why: why})
-				continue
+			case !first:
+				targets = append(targets, *t)
 			}
-			kept.Targets = append(kept.Targets, t)
 		}
-		if len(kept.Targets) > 0 {
-			if skips == len(p.Skips) {
-				kept.Targets = l.Targets
-			}
-			kept.Writers = permitted(snap, f, l, p)
+		var writers []call.Target
+		if len(targets) > 0 {
+			writers = permitted(snap, f, l, p)
+		}
+		if skips == 0 && len(p.Skips) > 0 {
+			p.Layers = slices.Clone(layers[:i])
+		}
+		if len(p.Skips) > 0 && len(targets) > 0 {
+			kept := *l
+			kept.Targets, kept.Writers = targets, writers
 			p.Layers = append(p.Layers, kept)
 		}
 	}
@@ -72,9 +83,9 @@ func (g *Gateway) cut(snap *Snapshot, f call.Facts, env llm.Envelope, layers []c
 }
 
 // permitted is those of a layer's compressors that may read the call's context.
-func permitted(snap *Snapshot, f call.Facts, l cascade.Layer, p *cascade.Plan) (kept []call.Target) {
+func permitted(snap *Snapshot, f *call.Facts, l *cascade.Layer, p *cascade.Plan) (kept []call.Target) {
 	for _, t := range l.Writers {
-		if _, err := snap.Policy.Permit(f, call.Order{Purpose: call.Compress, Target: t}); err != nil {
+		if _, err := snap.Policy.Permit(*f, call.Order{Purpose: call.Compress, Target: t}); err != nil {
 			p.Skips = append(p.Skips, cascade.Skip{Layer: l.Name, Deployment: t.Deployment, Why: "compressor: " + llm.AsError(err).Param})
 			continue
 		}
@@ -85,7 +96,7 @@ func permitted(snap *Snapshot, f call.Facts, l cascade.Layer, p *cascade.Plan) (
 
 // unfit says why a model cannot take the request; "" = it can. A brief layer gets a brief, whatever the request's size;
 // the last layer is not held to the effective window, since nothing comes after it.
-func (g *Gateway) unfit(t call.Target, brief, last bool, env llm.Envelope) string {
+func (g *Gateway) unfit(t *call.Target, brief, last bool, env *llm.Envelope) string {
 	can, need := t.Model.Can, env.Needs
 	for _, c := range []struct {
 		need, can bool
@@ -143,7 +154,7 @@ func (s *Snapshot) route(name string, k *identity.Key, c call.Caller) (*Route, e
 		r := &s.Routes[i]
 		if r.matches(name) {
 			if r.Observe {
-				return s.observed(r, name, c)
+				return r.asked(name, c)
 			}
 			return r, nil
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/weirhq/weir/internal/llm"
 	"github.com/weirhq/weir/internal/routing/agree"
 	"github.com/weirhq/weir/internal/routing/cascade"
+	"github.com/weirhq/weir/internal/routing/session"
 )
 
 // Bounds of the shadows of a process. What is over them is dropped and counted: a caller never waits for a shadow.
@@ -131,18 +132,20 @@ func (g *Gateway) runShadow(ctx context.Context, j *shadow) {
 	raw := call.NewRaw(j.body, env, front.Decode)
 	raw.Forward = j.forward
 	f := j.facts
-	f.Budget = w.node
+	f.Budget = w.route.Shadows
 	d := &dispatch{
 		g: g, snap: j.call.snap, media: j.call.media, usageAsked: j.call.usageAsked, capped: j.call.capped, n: j.call.n,
 	}
 	defer d.release()
 	s := &shade{dispatch: d}
-	err = g.cast(ctx, s, f, w.plan, raw)
+	// What is signed in the history was signed by the model that answers: another one cannot read it.
+	w.left.Session = &session.Decision{Home: session.WriterOf(w.shadow.target)}
+	err = g.cast(ctx, s, f, w.left, raw)
 	r := observe.Result{
 		Outcome: outcomeOf(ctx, err), Layer: s.order.Target.LayerName, Attempts: d.n - j.call.n, Would: d.cost,
 	}
 	if r.Check = s.verdict.Check; r.Outcome == observe.Accepted {
-		if asked := w.seen.answer(g.Backs); asked != nil && s.answer != nil {
+		if asked := w.shadow.answer(g.Backs); asked != nil && s.answer != nil {
 			req, _ := raw.Request() // an answer was judged by it, so it can be read
 			found := agree.Compare(req, asked, s.answer, w.wantsJSON(s.order.Target.Layer))
 			r.How, r.Same, r.Overlap = found.How, found.Same, found.Overlap
@@ -154,9 +157,9 @@ func (g *Gateway) runShadow(ctx context.Context, j *shadow) {
 
 // wantsJSON reports whether a layer's checks read its answer as JSON.
 func (w *watched) wantsJSON(layer int) bool {
-	for i := range w.plan.Layers {
-		if w.plan.Layers[i].Number == layer {
-			return w.plan.Layers[i].JSON
+	for i := range w.left.Layers {
+		if w.left.Layers[i].Number == layer {
+			return w.left.Layers[i].JSON
 		}
 	}
 	return false
@@ -181,12 +184,13 @@ func outcomeOf(ctx context.Context, err error) observe.Outcome {
 	if errors.Is(context.Cause(ctx), context.Canceled) {
 		return observe.Cut
 	}
-	switch llm.AsError(err).Code {
-	case llm.CodeUnaccepted:
+	e := llm.AsError(err)
+	switch {
+	case e.Code == llm.CodeUnaccepted:
 		return observe.Rejected
-	case llm.CodeBudget:
+	case e.Code == llm.CodeBudget && e.Upstream == 0:
 		return observe.Budget
-	case llm.CodeLedger:
+	case e.Code == llm.CodeLedger, e.Code == llm.CodeOverload && e.Upstream == 0: // Weir's own disk and memory
 		return observe.Dropped
 	}
 	return observe.Failed
@@ -195,7 +199,7 @@ func outcomeOf(ctx context.Context, err error) observe.Outcome {
 // end books what a shadow came to, as a row that costs nothing. While the ledger cannot write, none is booked.
 func (g *Gateway) end(j *shadow, r observe.Result) {
 	d := j.call
-	r.PPM, r.Spent = d.watch.told.PPM, d.cost
+	r.PPM, r.Spent = d.watch.route.Sample, d.cost
 	if o, ok := g.Watch.(Observer); ok {
 		o.Shadow(j.facts, r)
 	}
@@ -203,7 +207,7 @@ func (g *Gateway) end(j *shadow, r observe.Result) {
 		return
 	}
 	g.Journal.End(call.Attempt{
-		Facts: j.facts, N: d.n + 1, Order: call.Order{Purpose: call.Observed, Target: d.watch.asked, N: 1},
+		Facts: j.facts, N: d.n + 1, Order: call.Order{Purpose: call.Observed, Target: d.watch.shadow.target, N: 1},
 		Outcome: call.OK, Settlement: call.NotSent,
 		Verdict: call.Verdict{Result: call.Unjudged, Check: r.Check, Reason: string(r.Outcome), Notes: r.Notes()},
 	})
@@ -225,13 +229,19 @@ var (
 
 // Open makes one attempt whose answer is decoded and held, whatever its layer.
 func (s *shade) Open(ctx context.Context, f call.Facts, o call.Order) (call.Exchange, error) {
+	summary := o.Purpose == call.Compress // an attempt for a brief answers nothing
 	o.Purpose, o.Held, o.Judge = call.Shadow, true, true
-	s.order, s.verdict, s.answer = o, call.Verdict{}, nil
+	to := s
+	if summary {
+		to = &shade{}
+	} else {
+		s.order, s.verdict, s.answer = o, call.Verdict{}, nil
+	}
 	ex, err := s.dispatch.Open(ctx, f, o)
 	if err != nil {
 		return nil, err
 	}
-	return &shaded{Exchange: ex, shade: s}, nil
+	return &shaded{Exchange: ex, shade: to}, nil
 }
 
 // Deliver does nothing: nobody waits for the best of the rejected answers.

@@ -49,9 +49,20 @@ func cpu(b *testing.B) time.Duration {
 
 // BenchmarkAttempt256 is the money of an attempt at speed: scan, permit, hold, journal, settle and the durable row in real
 // SQLite, by 256 callers at a time, on a provider that costs nothing.
-func BenchmarkAttempt256(b *testing.B) {
+func BenchmarkAttempt256(b *testing.B) { attempts(b, layout, "mini") }
+
+// BenchmarkObserved256 is the same on a route of one layer, and on one in observe mode whose last layer is that one.
+func BenchmarkObserved256(b *testing.B) {
+	b.Run("plain", func(b *testing.B) {
+		attempts(b, strings.Replace(layout, "      - {name: edge, use: [flash, mini], checks: [number]}\n", "", 1), "counting")
+	})
+	b.Run("observed", func(b *testing.B) { attempts(b, observed(""), "counting") })
+}
+
+func attempts(b *testing.B, text, model string) {
+	b.Helper()
 	h := &house{t: b, dir: b.TempDir()}
-	c := h.config(strings.Replace(layout, "$1/day", "$1000000/day", 1), "http://127.0.0.1:1")
+	c := h.config(strings.Replace(text, "$1/day", "$1000000/day", 1), "http://127.0.0.1:1")
 	s, err := server.New(server.Options{Config: c, Sender: nullProvider{}})
 	if err != nil {
 		b.Fatal(err)
@@ -61,7 +72,7 @@ func BenchmarkAttempt256(b *testing.B) {
 			b.Error(err)
 		}
 	}()
-	body := []byte(chat("mini", "how many words does it take to fill about one kilobyte? "+string(bytes.Repeat([]byte("word "), 180)), false))
+	body := []byte(chat(model, "how many words does it take to fill about one kilobyte? "+string(bytes.Repeat([]byte("word "), 180)), false))
 	key := &identity.Key{ID: "bench", UseCase: "counting"}
 	var made atomic.Int64
 	var wg sync.WaitGroup

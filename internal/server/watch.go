@@ -59,8 +59,8 @@ func (w *watch) Call(d gateway.Done) {
 }
 
 // Observed counts one call of a route in observe mode.
-func (w *watch) Observed(f call.Facts, p observe.Plan, spent money.Nano) {
-	w.metrics.Observed(f.Route, p.Drawn, spent, p.Would)
+func (w *watch) Observed(f call.Facts, drawn bool, spent, would money.Nano) {
+	w.metrics.Observed(f.Route, drawn, spent, would)
 }
 
 // Shadow counts the end of a shadow.
