@@ -72,7 +72,11 @@ func (t *Turn) accepted(st *state, number int) {
 // demand remembers that the next user turn must begin above a layer. A probe that fails so is over.
 func (t *Turn) demand(st *state, number int, why string) {
 	st.good, st.probing = 0, false
-	if up := t.above[number]; up > max(st.need, st.layer) {
+	up := 0
+	if i := from(t.layers, number); i+1 < len(t.layers) {
+		up = t.layers[i+1].Number
+	}
+	if up > max(st.need, st.layer) {
 		st.need, st.why = up, strings.ToValidUTF8(why[:min(len(why), longest)], "")
 	}
 }

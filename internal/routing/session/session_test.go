@@ -404,3 +404,18 @@ func TestOf(t *testing.T) {
 		t.Error("the length of the beginning does not count")
 	}
 }
+
+// BenchmarkCall is what a session costs one call of an agent.
+func BenchmarkCall(b *testing.B) {
+	now := time.Unix(1_800_000_000, 0)
+	s := NewStore(10_000, func() time.Time { return now })
+	body, talk := laid([]made{{"ls", "{}", "a", false}, {"read", `{"p":1}`, strings.Repeat("x", 4000), false}}, false)
+	talk.First = llm.Span{End: len(body)}
+	env := llm.Envelope{Turns: 5, Talk: talk}
+	layers, facts := three(), call.Facts{Route: "r", Caller: call.Caller{KeyID: "k"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		turn := s.Begin(LookAt(facts, &env, body, rules), rules, layers)
+		good(turn, layers[0].Targets[0], "call-1")
+	}
+}

@@ -67,10 +67,10 @@ func (d *Decision) Foreign(t call.Target, s llm.Signed) bool {
 // Turn is one call of a session. Not safe for concurrent use.
 type Turn struct {
 	Decision
-	store *Store
-	look  Look
-	rules Rules
-	above map[int]int // the next layer's number after each
+	store  *Store
+	look   Look
+	rules  Rules
+	layers []Layer
 
 	level    int  // number of the layer at which the open loop stands
 	repeated bool // the same user turn came before
@@ -81,10 +81,8 @@ type Turn struct {
 
 // Begin decides about a call. layers are those that it may use, in order; at least one.
 func (s *Store) Begin(l Look, rules Rules, layers []Layer) *Turn {
-	t := &Turn{store: s, look: l, rules: rules, above: map[int]int{}}
-	for i := 1; i < len(layers); i++ {
-		t.above[layers[i-1].Number] = layers[i].Number
-	}
+	t := &Turn{store: s, look: l, rules: rules, layers: layers}
+	t.Steps = make([]Step, 0, len(layers)+1)
 	now := s.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,14 +155,9 @@ func below(layers []Layer, number int) int {
 func (t *Turn) climb(st *state, layers []Layer, start, pin int, now time.Time) {
 	for i := start; i < len(layers); i++ {
 		l := &layers[i]
-		order := make([]int, len(l.Targets))
-		heat := make([]time.Time, len(l.Targets))
-		for j := range order {
-			order[j], heat[j] = j, st.warmAt(WriterOf(l.Targets[j]), now)
-		}
-		slices.SortStableFunc(order, func(a, b int) int { return heat[b].Compare(heat[a]) })
+		order := st.ordered(l.Targets, now)
 		if i == start && pin >= 0 {
-			order = slices.Insert(slices.DeleteFunc(order, func(j int) bool { return j == pin }), 0, pin)
+			order = slices.Insert(slices.DeleteFunc(slices.Clone(order), func(j int) bool { return j == pin }), 0, pin)
 		} else if i == start && order[0] != 0 {
 			t.Note.Warm = l.Targets[order[0]].Deployment
 			t.note(Warmed)
@@ -174,6 +167,22 @@ func (t *Turn) climb(st *state, layers []Layer, start, pin int, now time.Time) {
 			t.Steps = append(t.Steps, Step{Layer: i, Targets: []int{pin}, Again: true})
 		}
 	}
+}
+
+// lone is the order of one target.
+var lone = []int{0}
+
+// ordered are the indexes of targets, the one whose cache was used last first, then as they stand.
+func (st *state) ordered(targets []call.Target, now time.Time) []int {
+	if len(targets) == 1 {
+		return lone
+	}
+	order, heat := make([]int, len(targets)), make([]time.Time, len(targets))
+	for j := range order {
+		order[j], heat[j] = j, st.warmAt(WriterOf(targets[j]), now)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return heat[b].Compare(heat[a]) })
+	return order
 }
 
 // inLoop keeps a call at the model that wrote the open tool loop, unless the loop cannot end there.
