@@ -5,6 +5,7 @@ package client
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -48,7 +49,8 @@ type Reply struct {
 	ID     string // x-request-id
 	Model  string // x-weir-model
 	Text   string
-	Failed string // the error's body; "" = answered
+	Failed string // the error's body, or its status; "" = answered
+	Busy   bool   // the error is that the gateway takes no calls just now (503)
 }
 
 // Ask asks one question. An answer that is an error is no error of Ask.
@@ -66,7 +68,7 @@ func (c *Client) Ask(ctx context.Context, q Chat) (Reply, error) {
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		text, err := io.ReadAll(resp.Body)
-		r.Failed = string(text)
+		r.Failed, r.Busy = cmp.Or(string(text), resp.Status), resp.StatusCode == http.StatusServiceUnavailable
 		return r, err
 	case q.Stream:
 		r.Text, err = readStream(resp.Body)

@@ -38,6 +38,7 @@ func TestAsk(t *testing.T) {
 		{name: "a refusal", body: `{"choices":[{"message":{"content":null,"refusal":"no"}}]}`, status: 200, text: "no"},
 		{name: "a stream", body: stream, status: 200, stream: true, text: "42"},
 		{name: "an error", body: `{"error":{"message":"no"}}`, status: 503, failed: `{"error":{"message":"no"}}`},
+		{name: "an error without words", status: 502, failed: "502 Bad Gateway"},
 		{
 			name: "an error on the way", body: "data: {\"choices\":[]}\n\ndata: {\"error\":{\"message\":\"gone\"}}\n\n",
 			status: 200, stream: true, err: "the answer broke off: gone",
@@ -56,7 +57,7 @@ func TestAsk(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || r.Text != tt.text || r.Failed != tt.failed || r.ID != "0199" || r.Model != "mini" {
+			if err != nil || r.Text != tt.text || r.Failed != tt.failed || r.Busy != (tt.status == 503) || r.ID != "0199" || r.Model != "mini" {
 				t.Errorf("%+v, %v", r, err)
 			}
 			asked, _ := io.ReadAll(seen.Body)

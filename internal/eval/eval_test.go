@@ -3,12 +3,16 @@ package eval
 import (
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/weirhq/weir/internal/client"
 	"github.com/weirhq/weir/internal/report"
 )
 
@@ -184,6 +188,32 @@ func TestEveryAnswerIsHeldAgainstTheRecording(t *testing.T) {
 		if p.authentic(0, bad) == nil {
 			t.Errorf("%s passes", name)
 		}
+	}
+}
+
+// A gateway that is busy for a moment is asked again; another error ends the evaluation.
+func TestABusyGatewayIsAskedAgain(t *testing.T) {
+	var asked atomic.Int64
+	status := http.StatusServiceUnavailable
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/api/"):
+			_, _ = io.WriteString(w, `{"id":"1"}`)
+		case asked.Add(1) == 1:
+			w.WriteHeader(status)
+		default:
+			_, _ = io.WriteString(w, `{"choices":[{"message":{"content":"42"}}]}`)
+		}
+	}))
+	defer s.Close()
+	w := &wired{client: client.New(s.URL, "key", 1)}
+	if got, err := w.ask(t.Context(), cascadeName, 0, "6*7?"); err != nil || got.text != "42" || asked.Load() != 2 {
+		t.Errorf("%+v, %v after %d calls", got, err, asked.Load())
+	}
+	asked.Store(0)
+	status = http.StatusForbidden
+	if _, err := w.ask(t.Context(), cascadeName, 0, "6*7?"); err == nil || asked.Load() != 1 {
+		t.Errorf("%v after %d calls", err, asked.Load())
 	}
 }
 

@@ -71,7 +71,7 @@ func (r *reader) list(folder, name string, f *os.File) error {
 	var all []object
 	why := ""
 	if json.Unmarshal(text, &all) != nil {
-		why = "no list of JSON objects"
+		all, why = nil, "no list of JSON objects"
 	} else if len(all) == 0 {
 		why = "an empty list"
 	}

@@ -172,6 +172,7 @@ func TestDataThatIsNone(t *testing.T) {
 		"one of many":      {"t.jsonl", `{"prompt":"x","answers":{"a":{"text":"y","correct":true}}}`, "answers of one model only, a"},
 		"another kind":     {"t.parquet", "x", "neither CSV nor JSON lines"},
 		"no list":          {"t.json", "{}", "no list of JSON objects"},
+		"a broken list":    {"t.json", `[{"prompt":"x","answers":{"a":{"correct":true},"b":{"correct":false}}},{]`, "no list of JSON objects"},
 		"an empty list":    {"t.json", "[]", "an empty list"},
 		"a list of others": {"t.json", `[{"a":1}]`, "object 1 has members a: no question with graded answers"},
 		"broken JSON":      {"t.jsonl", "{", "line 1 is no JSON object"},

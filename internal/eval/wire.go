@@ -119,10 +119,23 @@ func (w *wired) workers() int { return callers }
 
 func (w *wired) close() error { return w.strike() }
 
+// A gateway whose disk or callers keep it busy is asked again, after a wait that doubles, so often.
+const (
+	firstWait = 50 * time.Millisecond
+	asksAgain = 10 // 51 s in all
+)
+
 func (w *wired) ask(ctx context.Context, route string, row int, prompt string) (told, error) {
-	r, err := w.client.Ask(ctx, client.Chat{
-		Model: route, Stream: w.stream, Messages: []client.Message{{Role: "user", Content: prompt}},
-	})
+	q := client.Chat{Model: route, Stream: w.stream, Messages: []client.Message{{Role: "user", Content: prompt}}}
+	r, err := w.client.Ask(ctx, q)
+	for again := 0; err == nil && r.Busy && again < asksAgain; again++ {
+		select {
+		case <-time.After(firstWait << again):
+			r, err = w.client.Ask(ctx, q)
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
 	if err != nil {
 		return told{}, err
 	}
