@@ -191,7 +191,7 @@ const (
 // Verdict says what Weir made of an answer.
 type Verdict struct {
 	Result VerdictResult
-	Check  string // the check that decided, "" if none
+	Check  string // the check that decided, "" if none; of an accepted answer: the one that it fails, let go by its beginning
 	Reason string // safe to show; no content of the call beyond field names
 	Notes  string // as Order.Notes, with the repairs of the answer; "" = the order's
 	Passed string // names of the checks that the answer passed, in their order, by commas

@@ -121,6 +121,7 @@ func (r *run) release(ex call.Exchange, l *Layer, h *held) (bool, error) {
 		late, _ := r.judge(l, whole)
 		v.Passed = validate.Passed(late.Check, validate.Basic(), l.Checks)
 		if late.Result != call.Accepted {
+			v.Check = late.Check // what the answer fails, though it is the caller's
 			v.Reason += "; the whole fails " + late.Check + ": " + late.Reason
 		}
 	}

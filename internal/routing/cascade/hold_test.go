@@ -240,7 +240,7 @@ func TestWhatWasLetGoIsJudgedAllTheSame(t *testing.T) {
 		if err := new(Cascade).Run(t.Context(), d, call.Facts{Dialect: llm.OpenAI}, p, request("q"), c); err != nil {
 			t.Fatal(err)
 		}
-		if v := d.rows[0]; v.Result != call.Accepted || !strings.HasSuffix(v.Reason, "the whole fails late: too late") {
+		if v := d.rows[0]; v.Result != call.Accepted || v.Check != "late" || !strings.HasSuffix(v.Reason, "the whole fails late: too late") {
 			t.Errorf("%+v", v)
 		}
 	})
