@@ -19,19 +19,8 @@ var (
 // What is asked of every answer, and what may be found.
 var (
 	questions = []string{"empty", "refusal", "repaired", "called_tools"}
-	findings  = []string{"no", "yes", "unknown"}
+	findings  = []call.Finding{call.No, call.Yes}
 )
-
-// place is a finding's place among findings.
-func place(f call.Finding) int {
-	switch f {
-	case call.No:
-		return 0
-	case call.Yes:
-		return 1
-	}
-	return 2
-}
 
 // outputs are the metrics of complete answers, by route, layer and model: names that the configuration bounds.
 type outputs struct {
@@ -99,13 +88,12 @@ func (o *outputs) attempt(a *call.Attempt) {
 		stop = len(call.StopReasons)
 	}
 	s.stops[stop].Inc()
-	refused := call.Unknown
+	s.found(0, a.Output.Empty)
 	if a.Output.Refusal != "" {
-		refused = call.FindingOf(a.Output.Refusal != call.NotRefused)
+		s.found(1, call.FindingOf(a.Output.Refusal != call.NotRefused))
 	}
-	for i, f := range [...]call.Finding{a.Output.Empty, refused, a.Verdict.Repaired, call.FindingOf(a.Output.Tools > 0)} {
-		s.findings[i][place(f)].Inc()
-	}
+	s.found(2, a.Verdict.Repaired)
+	s.found(3, call.FindingOf(a.Output.Tools > 0))
 	if n := a.Output.Tools; n > 0 {
 		if a.Output.Args == call.Unknown {
 			s.calls[2].Add(float64(n))
@@ -129,6 +117,16 @@ func (o *outputs) attempt(a *call.Attempt) {
 	}
 }
 
+// found counts what was found of a question; what is unknown counts nowhere.
+func (s *outputSeries) found(question int, f call.Finding) {
+	switch f {
+	case call.No:
+		s.findings[question][0].Inc()
+	case call.Yes:
+		s.findings[question][1].Inc()
+	}
+}
+
 // of finds the series of a model in a layer of a route, or makes them.
 func (o *outputs) of(k outputKey) *outputSeries {
 	o.mu.RLock()
@@ -148,7 +146,7 @@ func (o *outputs) of(k outputKey) *outputSeries {
 	for _, what := range questions {
 		var found []prometheus.Counter
 		for _, f := range findings {
-			found = append(found, o.findings.WithLabelValues(k.route, k.layer, k.model, what, f))
+			found = append(found, o.findings.WithLabelValues(k.route, k.layer, k.model, what, string(f)))
 		}
 		s.findings = append(s.findings, found)
 	}

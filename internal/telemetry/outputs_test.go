@@ -45,8 +45,7 @@ func TestAnAnswerIsCountedByWhatIsKnownOfIt(t *testing.T) {
 			"weir_answers_total stop= tool_use 1",
 		}},
 		"unread": {unread, []string{
-			"weir_answer_bytes_count 1", "weir_answer_bytes_sum 7", "weir_answer_findings_total found= unknown what= empty 1",
-			"weir_answer_findings_total found= unknown what= refusal 1", "weir_answer_findings_total found= unknown what= repaired 1",
+			"weir_answer_bytes_count 1", "weir_answer_bytes_sum 7",
 			"weir_answer_findings_total found= yes what= called_tools 1", "weir_answer_tool_calls_total arguments= unknown 2",
 			"weir_answers_total stop= unknown 1",
 		}},
