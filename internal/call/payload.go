@@ -73,6 +73,9 @@ func (r *Raw) HasNote() bool { return r.noted }
 // many they were. Where they stood in an open tool loop the model is asked not to think: it would demand them.
 func (r *Raw) Without(foreign func(llm.Signed) bool) (*Raw, int, error) {
 	t := &r.Envelope.Talk
+	if !slices.ContainsFunc(t.Signed, foreign) {
+		return r, 0, nil
+	}
 	body := make([]byte, 0, len(r.Body))
 	from, cut, silence := 0, 0, false
 	for _, s := range t.Signed {
@@ -88,9 +91,6 @@ func (r *Raw) Without(foreign func(llm.Signed) bool) (*Raw, int, error) {
 		}
 		body = bytes.TrimRight(body, " \t\r\n") // the last of its list: the comma before it goes with it
 		body = bytes.TrimSuffix(body, []byte{','})
-	}
-	if cut == 0 {
-		return r, 0, nil
 	}
 	body = append(body, r.Body[from:]...)
 	env, err := r.Scan(body)

@@ -25,6 +25,7 @@ import (
 // ID names a session.
 type ID struct {
 	key, route string
+	named      bool
 	sum        [16]byte
 }
 
@@ -88,40 +89,35 @@ type Note struct {
 // conversation begins. named says that it may hold several conversations.
 func Of(f call.Facts, env *llm.Envelope, body []byte) (id ID, named bool) {
 	id = ID{key: f.Caller.KeyID, route: f.Route}
-	h := sha256.New()
-	put := func(parts ...string) {
-		var n [8]byte
-		for _, p := range parts {
-			binary.LittleEndian.PutUint64(n[:], uint64(len(p)))
-			h.Write(n[:])
-			h.Write([]byte(p))
-		}
-	}
 	name := f.Caller.Session
 	if name == "" {
 		name = clientSession(env.User)
 	}
+	h := sha256.New()
+	put := func(whole int, part []byte) {
+		var n [8]byte
+		binary.LittleEndian.PutUint64(n[:], uint64(whole))
+		h.Write(n[:])
+		h.Write(part)
+	}
+	put(len(f.Caller.Agent), []byte(f.Caller.Agent))
 	if named = name != ""; named {
-		put("named", f.Caller.Agent, name)
+		put(len(name), []byte(name))
 	} else {
 		t := &env.Talk
-		put("begins", f.Caller.Agent, t.CacheKey, head(body, t.System), head(body, t.First))
+		put(len(t.CacheKey), []byte(t.CacheKey))
+		for _, s := range []llm.Span{t.System, t.First} {
+			put(s.End-s.Start, body[s.Start:min(s.End, s.Start+headBytes)])
+		}
 	}
 	var sum [sha256.Size]byte
 	copy(id.sum[:], h.Sum(sum[:0]))
+	id.named = named
 	return id, named
 }
 
-// headBytes of a text tell one beginning from another.
+// headBytes of a text, and its length, tell one beginning from another.
 const headBytes = 1024
-
-// head is the beginning of a text and its length.
-func head(body []byte, s llm.Span) string {
-	n := s.End - s.Start
-	var size [8]byte
-	binary.LittleEndian.PutUint64(size[:], uint64(n))
-	return string(size[:]) + string(body[s.Start:s.Start+min(n, headBytes)])
-}
 
 // longestUser bounds the user id in which a session is looked for.
 const longestUser = 1 << 10

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -242,6 +243,9 @@ func TestAnIdleSessionIsForgotten(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
+	if size := reflect.TypeFor[state]().Size(); size > 1536 {
+		t.Errorf("a session takes %d bytes beside its tool calls' ids", size)
+	}
 	now := time.Unix(1_800_000_000, 0)
 	s := NewStore(50, func() time.Time { return now })
 	for i := range 1000 {

@@ -8,7 +8,7 @@ import (
 	"github.com/weirhq/weir/internal/call"
 )
 
-// Bounds of what one session keeps: about 1 KiB.
+// Bounds of what one session keeps: about 1 KiB, and the ids of its latest tool calls, which are at most 1.5 KiB.
 const (
 	keptMarks = 12  // of tool calls
 	keptWarm  = 4   // providers

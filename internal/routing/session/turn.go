@@ -12,7 +12,7 @@ import (
 type Look struct {
 	ID     ID
 	Named  bool
-	Open   bool   // it ends in tool results
+	Open   bool   // it ends in tool results, or in a turn of the model's own that is signed and goes on
 	Spoken bool   // a model has answered in it before
 	Turns  int    // messages
 	Answer string // id of the tool call that its latest result answers
@@ -25,7 +25,7 @@ type Look struct {
 // LookAt is the look of a request.
 func LookAt(f call.Facts, env *llm.Envelope, body []byte, rules Rules) Look {
 	t := &env.Talk
-	l := Look{Open: t.Open, Spoken: t.Spoken > 0, Turns: env.Turns, Signed: t.Pinning(), Native: env.Dialect}
+	l := Look{Open: t.Open || t.Pinning(), Spoken: t.Spoken > 0, Turns: env.Turns, Signed: t.Pinning(), Native: env.Dialect}
 	l.ID, l.Named = Of(f, env, body)
 	if t.Open && t.Results.Len() > 0 {
 		at := t.Results.Back(0).ID
