@@ -60,14 +60,14 @@ func printObserve(out io.Writer, t report.ObserveTable) error {
 }
 
 func observedMoney(w io.Writer, head string, rows []report.ObserveRow) {
-	fmt.Fprintf(w, "%s\tobserved\tspent\tat the start\tthe cascade\t95 %%\tsaved\t95 %%\tof spent\tn\t\n", head)
+	fmt.Fprintf(w, "%s\tobserved\tspent\tat the start\tthe cascade\t95 %%\tsaved\tof spent\tn\t\n", head)
 	for _, r := range rows {
 		of := r.SavedBP
 		if of == "" {
 			of = "-"
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", r.Name, r.Calls, rounded(r.Spent), rounded(r.AtStart),
-			guessed(r.Would), interval(r.Would), guessed(r.Saved), interval(r.Saved), of, r.Would.N)
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", r.Name, r.Calls, rounded(r.Spent), rounded(r.AtStart),
+			guessed(r.Would), interval(r.Would), guessed(r.Saved), of, r.Would.N)
 	}
 }
 

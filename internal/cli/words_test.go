@@ -52,15 +52,37 @@ func TestTheUsageTablesFitATerminal(t *testing.T) {
 	if err := printUsage(&out, report.UsageTable{By: "use-case", Groups: []report.UsageRow{row}, Total: row}); err != nil {
 		t.Fatal(err)
 	}
+	fits(t, out.String())
+}
+
+func fits(t *testing.T, tables string) {
+	t.Helper()
 	widest := ""
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(tables) {
 		if len(line) > len(widest) {
 			widest = line
 		}
 	}
 	if len(widest) > 140+1 {
-		t.Errorf("%d columns:\n%s", len(widest)-1, out.String())
+		t.Errorf("%d columns:\n%s", len(widest)-1, tables)
 	}
+}
+
+func TestTheTablesOfObservedCallsFitATerminal(t *testing.T) {
+	part := report.Part{Name: "edge", N: 117_284, Of: 123_456, Part: "95.00%", Low: "94.88%", High: "95.12%"}
+	row := report.ObserveRow{
+		Name: "procurement-invoices", Calls: 2_345_678, Answered: 2_345_600, Spent: "98765.432109876", AtStart: "12345.678901234",
+		Would: report.Estimate{At: "23456.789012345", Low: "22345.678901234", High: "24567.890123456", N: 123_456},
+		Saved: report.Estimate{At: "75308.643097531", Low: "74197.54198642", High: "76419.753208642", N: 123_456}, SavedBP: "76.24%",
+		Layers: []report.Part{part}, Nowhere: part, Failed: part, Differs: part,
+		Compared: []report.How{{How: "number", N: 117_284, Same: 117_000, Overlap: "98.76%"}},
+		Drawn:    report.Drawn{Drawn: 123_999, Told: 123_456, Budget: 345, Dropped: 123, Cut: 45, Open: 30, Cost: "1234.567890123"},
+	}
+	var out strings.Builder
+	if err := printObserve(&out, report.ObserveTable{By: "use-case", Groups: []report.ObserveRow{row}, Total: row}); err != nil {
+		t.Fatal(err)
+	}
+	fits(t, out.String())
 }
 
 func TestOneIsNoPlural(t *testing.T) {

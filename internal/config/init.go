@@ -176,7 +176,7 @@ func draftRoute(line func(string, ...any), names []string, layers [][]pick) {
 	line("  default:")
 	line("    match: [%s]", strings.Join(quoted, ", "))
 	line("    mode: observe   # the asked-for model answers, or the top one where it is not deployed here; the")
-	line("                    # cascade only stands ready. enforce: the cheapest layer that passes its checks answers")
+	line("                    # cascade is only recorded: weir usage --observe. enforce: the cheapest layer that passes answers")
 	line("    layers:")
 	for i, picks := range layers {
 		ids := make([]string, len(picks))

@@ -88,8 +88,7 @@ type Drawn struct {
 func ObserveOf(r observe.Report) ObserveTable {
 	t := ObserveTable{
 		By: r.Query.By, Total: observeRow(r.Total), Groups: []ObserveRow{},
-		Note: "costs by the price rows in force at each call; extrapolated from shadows by their cost beside their calls'; " +
-			"intervals hold in 95 of 100 cases",
+		Note: "costs by the price rows in force at each call; extrapolated by what shadows cost beside their calls; intervals: 95 %",
 	}
 	t.Total.Name = "total"
 	if !r.Query.Since.IsZero() {

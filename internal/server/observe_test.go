@@ -3,12 +3,16 @@ package server_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/server"
 	"github.com/weirhq/weir/internal/sim"
 )
@@ -236,20 +240,9 @@ func TestAShadowEndsWithItsBudget(t *testing.T) {
 func TestShadowsEndWithTheServer(t *testing.T) {
 	t.Parallel()
 	const calls = 7
-	begun, gone := make(chan struct{}, calls), make(chan struct{})
-	t.Cleanup(func() { close(gone) })
-	h := played(t, func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(bodyOf(t, r), "mini-wire") {
-			message(w, "42", 10, 5)
-			return
-		}
-		begun <- struct{}{}
-		select {
-		case <-r.Context().Done():
-		case <-gone:
-		}
-	}, "mode: observe", "mode: observe\n    observe: {sample: 100%, budget: observe/watched}",
-		"budgets:\n", "budgets:\n  - {node: observe/watched, limit: $1/day}\n", ", context: brief, compress_with: [extractive]", "")
+	begun := make(chan struct{}, calls)
+	play, changes := blocked(t, begun)
+	h := played(t, play, changes...)
 	var ids []answer
 	for range calls {
 		a := h.post("/v1/chat/completions", chat("watched", "how many?", false))
@@ -287,5 +280,124 @@ func TestShadowsEndWithTheServer(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// blocked plays providers of which the small model never answers, and tells of each time it is asked.
+func blocked(t *testing.T, asked chan<- struct{}) (http.HandlerFunc, []string) {
+	t.Helper()
+	gone := make(chan struct{})
+	t.Cleanup(func() { close(gone) })
+	play := func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(bodyOf(t, r), "mini-wire") {
+			message(w, "42", 10, 5)
+			return
+		}
+		asked <- struct{}{}
+		select {
+		case <-r.Context().Done():
+		case <-gone:
+		}
+	}
+	return play, []string{
+		"mode: observe", "mode: observe\n    observe: {sample: 100%, budget: observe/watched}",
+		"budgets:\n", "budgets:\n  - {node: observe/watched, limit: $100/day}\n", ", context: brief, compress_with: [extractive]", "",
+	}
+}
+
+// TestShadowsBeyondTheQueueAreDropped holds that callers do not wait for shadows, however many of them wait.
+func TestShadowsBeyondTheQueueAreDropped(t *testing.T) {
+	t.Parallel()
+	const atOnce, waiting, over = 4, 256, 25
+	asked := make(chan struct{}, atOnce)
+	play, changes := blocked(t, asked)
+	h := played(t, play, changes...)
+	for i := range atOnce {
+		if a := h.post("/v1/chat/completions", capped("watched", "how many?", false)); a.status != 200 {
+			t.Fatalf("call %d: %d %s", i, a.status, a.body)
+		}
+		<-asked
+	}
+	var calls sync.WaitGroup
+	left := make(chan struct{}, waiting+over)
+	for range waiting + over {
+		left <- struct{}{}
+	}
+	close(left)
+	for range 8 {
+		calls.Go(func() {
+			for range left {
+				if a := h.post("/v1/chat/completions", capped("watched", "how many?", false)); a.status != 200 {
+					t.Errorf("%d %s", a.status, a.body)
+				}
+			}
+		})
+	}
+	calls.Wait()
+	want := fmt.Sprintf(`weir_shadows_total{layer="",outcome="dropped",route="watched"} %d`, over)
+	if got := h.get(h.admin + "/metrics").body; !strings.Contains(got, want) {
+		t.Errorf("metrics do not hold %s", want)
+	}
+}
+
+// copied copies a storage folder's files, as private as they are.
+func copied(t *testing.T, from, to string) {
+	t.Helper()
+	files, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(filepath.Join(from, f.Name()))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, f.Name()), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestACrashBooksTheShadowsUnderWay opens what a crash would leave while a shadow is under way: what it may have cost is on
+// its own budget, and the call's own row stands.
+func TestACrashBooksTheShadowsUnderWay(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	play, changes := blocked(t, asked)
+	h := played(t, play, changes...)
+	a := h.post("/v1/chat/completions", capped("watched", "how many?", false))
+	if a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	<-asked
+	crashed := &house{t: t, providers: h.providers}
+	eventually(t, "the shadow's intent on disk", func() bool {
+		crashed.dir = t.TempDir()
+		copied(t, h.dir, crashed.dir)
+		c := crashed.playedConfig(h.providers, changes...)
+		s, err := server.New(server.Options{Config: c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range s.Recovery.Presumed {
+			if x := e.Attempt; x.Order.Purpose != call.Shadow || x.Budget != "observe/watched" || x.Cost != x.Held || x.Cost == 0 {
+				t.Errorf("presumed %+v", x)
+			}
+		}
+		return len(s.Recovery.Presumed) == 1
+	})
+	crashed.start(crashed.playedConfig(h.providers, changes...))
+	crashed.key = h.key
+	table := crashed.get(crashed.admin+"/api/v1/usage/observe", "Authorization", "Bearer "+crashed.token()).body
+	for _, part := range []string{`"calls":1`, `"drawn":1`, `"told":0`, `"open":1`} {
+		if !strings.Contains(table, part) {
+			t.Errorf("no %s in %s", part, table)
+		}
+	}
+	if strings.Contains(table, `"open":1,"cost_usd":"0.00"`) {
+		t.Errorf("the shadow that was cut off costs nothing: %s", table)
 	}
 }
