@@ -28,7 +28,10 @@ const (
 
 // overload measures what is answered at most, then offers five times that much in the open loop while another key calls
 // now and then, then large bodies. The gateway has a processor of its own; load and upstream share the other.
-func overload(s *Settings) ([]Bar, error) {
+func overload(all *Settings) ([]Bar, error) {
+	own := *all
+	s := &own
+	s.Rounds.Want, s.Run = min(s.Rounds.Want, 3), min(s.Run, 2*time.Second) // a minute in all
 	up, err := s.Lab.Upstream("-chunks", "10", "-pace", "20ms")
 	if err != nil {
 		return nil, err
@@ -66,27 +69,17 @@ func overload(s *Settings) ([]Bar, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(judged(rounds, large, float64(peak)/mb), cost), nil
+	hasty, err := storm(s)
+	return append(judged(rounds, large, float64(peak)/mb), cost, hasty), err
 }
 
 // refusing measures what a refusal costs a gateway whose only place is taken.
 func refusing(s *Settings) (Bar, error) {
-	up, err := s.Lab.Upstream("-hold", "2s")
+	w, stop, err := limited(s, "{attempts: 1, calls: 1}", "-hold", "2s")
 	if err != nil {
 		return Bar{}, err
 	}
-	defer up.Stop()
-	w, err := s.Lab.Prepare(up.Addr, "")
-	if err == nil {
-		err = w.Limit("{attempts: 1, calls: 1}")
-	}
-	if err == nil {
-		err = w.Serve()
-	}
-	if err != nil {
-		return Bar{}, err
-	}
-	defer w.Stop()
+	defer stop()
 	end, err := s.Lab.Hold(w.Addr, w.Key, 1)
 	if err != nil {
 		return Bar{}, err
@@ -101,6 +94,51 @@ func refusing(s *Settings) (Bar, error) {
 	return report("overload: CPU of turning a call away, microseconds", c.Of[weir].Median, c), err
 }
 
+// storm measures what is answered while clients that were turned away ask again at once, on a saturated processor.
+func storm(s *Settings) (Bar, error) {
+	w, stop, err := limited(s, fmt.Sprintf("{attempts: 1, calls: %d}", places))
+	if err != nil {
+		return Bar{}, err
+	}
+	defer stop()
+	var share []float64
+	for range s.Rounds.Want {
+		length := s.Run.String()
+		calm, err := s.Lab.Load(w.Addr, w.Key, "-conns", strconv.Itoa(part), "-for", length)
+		if err != nil {
+			return Bar{}, err
+		}
+		r, err := s.Lab.Load(w.Addr, w.Key, "-conns", strconv.Itoa(callers), "-refusals", "-for", length)
+		if err != nil {
+			return Bar{}, err
+		}
+		share = append(share, 100*r.Rate/calm.Rate)
+	}
+	v := lab.SpreadOf(share)
+	name := fmt.Sprintf("saturated processor, %d clients for %d places ask again at once: answered, percent of the peak", callers, part)
+	return report(name, v.Median, v), nil
+}
+
+// limited is a gateway with limits before an upstream of its own.
+func limited(s *Settings, limits string, upstream ...string) (w *lab.Weir, stop func(), err error) {
+	up, err := s.Lab.Upstream(upstream...)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err = s.Lab.Prepare(up.Addr, "")
+	if err == nil {
+		err = w.Limit(limits)
+	}
+	if err == nil {
+		err = w.Serve()
+	}
+	if err != nil {
+		up.Stop()
+		return nil, nil, err
+	}
+	return w, func() { w.Stop(); up.Stop() }, nil
+}
+
 // flooded is one round: the most that is answered, the flood, and the other key beside it.
 type flooded struct{ peak, flood, guest lab.Report }
 
@@ -108,7 +146,7 @@ type flooded struct{ peak, flood, guest lab.Report }
 // over, and those count in which it was least late.
 const (
 	punctual = 5 * time.Millisecond
-	again    = 3
+	again    = 2
 )
 
 func (f flooded) late() time.Duration { return time.Duration(f.flood.Late.P99) * time.Microsecond }
@@ -139,7 +177,7 @@ func floods(s *Settings, w *lab.Weir, guest string) (rounds []flooded, err error
 }
 
 func flood(s *Settings, w *lab.Weir, guest string) (f flooded, err error) {
-	length := max(s.Run, 2*time.Second).String()
+	length := s.Run.String()
 	if f.peak, err = s.Lab.Load(w.Addr, w.Key, "-conns", strconv.Itoa(part), "-stream", "-for", length); err != nil {
 		return f, err
 	}

@@ -48,6 +48,7 @@ type door struct {
 
 	mu    sync.Mutex
 	herd  herd
+	storm storm
 	worst map[string]int // calls turned away by key since report
 }
 
@@ -89,8 +90,10 @@ func (d *door) turned(key, reason, message, hint string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.worst[key]++
-	h := d.herd.tick(d.now())
+	now := d.now()
+	h := d.herd.tick(now)
 	h.turned++
+	d.storm.turned(now)
 	return &llm.Error{
 		Code: llm.CodeOverload, Message: message, Hint: hint,
 		RetryAfter: time.Second * time.Duration(1+d.jitter(h.apart)),
@@ -112,6 +115,64 @@ func (h *herd) tick(now time.Time) *herd {
 	}
 	h.apart = max(2, h.apart)
 	return h
+}
+
+// calm is how many calls a second may be turned away before connections rest, and the bounds of a rest. Turning away
+// costs a processor some 20 microseconds, so clients that ask again at once would soon leave none for answers.
+const (
+	calm      = 5000
+	leastRest = 4 * time.Millisecond
+	mostRest  = time.Second
+	stormTick = 100 * time.Millisecond
+)
+
+// storm makes the connections of those that were turned away rest before more is read from them, for as long as keeps
+// the rate at which calls are turned away bearable. Who waits for Retry-After notices nothing.
+type storm struct {
+	tick int64 // in which n are counted
+	n    int64
+	rest time.Duration
+}
+
+func (s *storm) turned(now time.Time) {
+	if t := now.UnixNano() / int64(stormTick); t != s.tick {
+		s.turn(t - s.tick)
+		s.tick, s.n = t, 0
+	}
+	s.n++
+}
+
+// turn ends so many ticks: the rest follows their rate, by a factor of two at most.
+func (s *storm) turn(ticks int64) {
+	const share = calm * int64(stormTick) / int64(time.Second)
+	s.n /= max(1, ticks)
+	switch {
+	case ticks > int64(mostRest/stormTick): // it is long over
+		s.rest = 0
+	case s.n > share:
+		s.rest = min(max(s.rest, leastRest)*time.Duration(min(s.n, 2*share))/time.Duration(share), mostRest)
+	default:
+		s.rest = s.rest * time.Duration(max(s.n, share/2)) / time.Duration(share)
+	}
+	if s.rest < leastRest {
+		s.rest = 0
+	}
+}
+
+// calmed waits until a connection whose call was turned away may ask again.
+func (d *door) calmed(ctx context.Context) {
+	d.mu.Lock()
+	rest := d.storm.rest
+	d.mu.Unlock()
+	if rest == 0 {
+		return
+	}
+	t := time.NewTimer(rest)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // report logs who was turned away since it was last called: metrics have no label for keys, of which there may be many.
@@ -149,8 +210,9 @@ func (s *Server) admit(r *http.Request) (*identity.Key, error) {
 // turnAway answers a call whose body was not read to its end. The answer leaves first: net/http would wait for the body of
 // an HTTP/1 request before. What the client still sends is then taken for a moment and forgotten, so that it reads the
 // answer in peace and may keep its connection.
-func turnAway(w http.ResponseWriter, r *http.Request, front gateway.Front, err error) {
-	if e := llm.AsError(err); e.Code == llm.CodeOverload { // nothing was spent: clients may repeat it by themselves
+func (d *door) turnAway(w http.ResponseWriter, r *http.Request, front gateway.Front, err error) {
+	over := llm.AsError(err).Code == llm.CodeOverload
+	if over { // nothing was spent: clients may repeat it by themselves
 		w.Header()["X-Should-Retry"] = []string{"true"}
 	}
 	if r.ProtoMajor > 1 {
@@ -168,5 +230,8 @@ func turnAway(w http.ResponseWriter, r *http.Request, front gateway.Front, err e
 	_ = rc.Flush() // a client that is gone is seen below
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		panic(http.ErrAbortHandler) // what may still come must not be taken for another request
+	}
+	if over {
+		d.calmed(r.Context())
 	}
 }

@@ -28,7 +28,7 @@ func (s *Server) inference(dialect llm.Dialect) http.HandlerFunc {
 		w.Header()["X-Request-Id"] = []string{in.ID.String()}
 		key, err := s.admit(r)
 		if err != nil {
-			turnAway(w, r, front, err)
+			s.door.turnAway(w, r, front, err)
 			return
 		}
 		defer s.door.leave(key.ID)
@@ -36,7 +36,7 @@ func (s *Server) inference(dialect llm.Dialect) http.HandlerFunc {
 		body, err := s.read(w, r, key.ID)
 		if err != nil {
 			if r.Context().Err() == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-				turnAway(w, r, front, err)
+				s.door.turnAway(w, r, front, err)
 			}
 			return
 		}

@@ -158,6 +158,48 @@ func TestTheTurnedAwayComeBackOverTheTimeThatServesThem(t *testing.T) {
 	}
 }
 
+// TestAStormIsCalmed lets clients ask again as soon as they may: after two seconds they are turned away at a rate that is
+// bearable, and when they have gone, nobody rests any more.
+func TestAStormIsCalmed(t *testing.T) {
+	for _, clients := range []int{50, 200, 1000, 4000} {
+		const costs = 25 * time.Microsecond // of one refusal: the most that can be made is 40,000 a second
+		now, turned := time.Unix(1000, 0), 0
+		var s storm
+		for free := make([]time.Time, clients); now.Before(time.Unix(1004, 0)); {
+			for i := range free {
+				if free[i].After(now) {
+					continue
+				}
+				now = now.Add(costs)
+				s.turned(now)
+				free[i] = now.Add(s.rest)
+				if !now.Before(time.Unix(1002, 0)) {
+					turned++
+				}
+			}
+			now = now.Add(costs) // for whoever is answered
+		}
+		if rate := turned / 2; rate < calm/2 || rate > 2*calm {
+			t.Errorf("%d clients are turned away %d times a second, resting %v", clients, rate, s.rest)
+		}
+		s.turned(now.Add(2 * time.Second))
+		if s.rest != 0 {
+			t.Errorf("%v of rest long after the storm", s.rest)
+		}
+	}
+}
+
+func TestWithoutAStormNobodyRests(t *testing.T) {
+	var s storm
+	now := time.Unix(1000, 0)
+	for range 3 * calm {
+		now = now.Add(time.Second / (calm * 9 / 10))
+		if s.turned(now); s.rest != 0 {
+			t.Fatalf("%v of rest", s.rest)
+		}
+	}
+}
+
 func times(v int64, n int) []int64 {
 	vs := make([]int64, n)
 	for i := range vs {
