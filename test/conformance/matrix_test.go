@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -32,23 +34,26 @@ type scenario struct {
 	fault string // that the simulated provider is asked for
 	body  bool   // not streamed
 	abort bool   // the client leaves at the first piece of text
-	leave int    // the client leaves after so many milliseconds
+	leave bool   // the client leaves after two keep-alives
 	alive bool   // keep-alives are seen
+	tool  bool   // a tool is offered, and called
 	rows  string // layers and verdicts of the ledger's rows, in order
 	judge func(*cell) string
 }
 
 var scenarios = []scenario{
 	{name: "fast accept", route: "accept", rows: "edge accepted", judge: answered},
-	{name: "slow accept with keep-alives", route: "accept", fault: "drip@60", alive: true, rows: "edge accepted", judge: answered},
-	{name: "escalate", route: "escalate", fault: "drip@60", alive: true, rows: "edge rejected, top accepted", judge: answered},
-	{name: "refuse after commit", route: "refuse", fault: "drip@60", alive: true, rows: "edge rejected, top rejected", judge: refused},
+	{name: "slow accept with keep-alives", route: "accept", fault: "drip@120", alive: true, rows: "edge accepted", judge: answered},
+	{name: "escalate", route: "escalate", fault: "drip@120", alive: true, rows: "edge rejected, top accepted", judge: answered},
+	{name: "tool call, held", route: "tools", fault: "drip@120", alive: true, tool: true, rows: "edge accepted", judge: toolCalled},
+	{name: "tool call, live", route: "live", tool: true, rows: "live accepted", judge: toolCalled},
+	{name: "refuse after commit", route: "refuse", fault: "drip@120", alive: true, rows: "edge rejected, top rejected", judge: refused},
 	{name: "give up after commit", route: "giveup", fault: "stall@1", alive: true, rows: "edge errored, top errored", judge: refused},
-	{name: "accept by its beginning", route: "prefix", fault: "drip@60", rows: "edge accepted", judge: answered},
+	{name: "accept by its beginning", route: "prefix", fault: "drip@120", rows: "edge accepted", judge: answered},
 	{name: "upstream cut, held", route: "accept", fault: "cutx1@6", rows: "edge errored, edge accepted", judge: answered},
 	{name: "upstream cut", route: "live", fault: "cut@6", rows: "live errored", judge: refused},
-	{name: "client abort", route: "live", fault: "drip@60", abort: true, rows: "live errored", judge: aborted},
-	{name: "client abort, held", route: "accept", fault: "stall@1", leave: 3000, alive: true, rows: "edge errored", judge: aborted},
+	{name: "client abort", route: "live", fault: "stall@5", abort: true, rows: "live errored", judge: aborted},
+	{name: "client abort, held", route: "accept", fault: "stall@1", leave: true, alive: true, rows: "edge errored", judge: aborted},
 	{name: "body, fast accept", route: "accept", body: true, rows: "edge accepted", judge: answered},
 	{name: "body, escalate", route: "escalate", body: true, rows: "edge rejected, top accepted", judge: answered},
 	{name: "body, refuse", route: "refuse", body: true, rows: "edge rejected, top rejected", judge: refused},
@@ -130,7 +135,7 @@ func TestSDKMatrix(t *testing.T) {
 }
 
 // patience bounds waiting for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // cellsOf are all cells of one language, each with a wire of its own.
 func cellsOf(t *testing.T, g *gateway.Gateway, r *client.Runner) (cells []*cell) {
@@ -143,6 +148,9 @@ func cellsOf(t *testing.T, g *gateway.Gateway, r *client.Runner) (cells []*cell)
 					c.prompt = fmt.Sprintf("%d: where does %s's water go?", len(cells), r.Name)
 					if c.body && strings.Contains(name, "stream()") {
 						continue // a helper for streams
+					}
+					if c.tool {
+						c.prompt += " Ask find_water."
 					}
 					if c.fault != "" {
 						c.prompt += " [[sim:" + c.fault + "]]"
@@ -162,11 +170,22 @@ func cellsOf(t *testing.T, g *gateway.Gateway, r *client.Runner) (cells []*cell)
 
 // call makes the calls of one language.
 func call(ctx context.Context, g *gateway.Gateway, r *client.Runner, cells []*cell) error {
+	// The clients that leave are told when: they ask, and are answered after the second keep-alive.
+	bell := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		i, err := strconv.Atoi(strings.Trim(r.URL.Path, "/"))
+		if err == nil {
+			_ = gateway.Until(r.Context(), patience, func() (bool, error) { return cells[i].keepAlives() >= 2, nil })
+		}
+	}))
+	defer bell.Close()
 	jobs := make([]client.Job, len(cells))
 	for i, c := range cells {
 		jobs[i] = client.Job{
 			ID: strconv.Itoa(i), Client: c.client, API: c.api, Base: c.tap.URL(), Key: g.Key, Model: c.route + "-" + c.provider.name,
-			Prompt: c.prompt, Stream: !c.body, Abort: c.abort, Leave: c.leave, Limit: limit,
+			Prompt: c.prompt, Stream: !c.body, Abort: c.abort, Tool: c.tool, Limit: limit,
+		}
+		if c.leave {
+			jobs[i].Leave = fmt.Sprintf("%s/%d", bell.URL, i)
 		}
 	}
 	seen, err := r.Run(ctx, jobs)
@@ -254,6 +273,29 @@ func (c *cell) words() string {
 	return "raises " + c.seen.Error.Type + ": " + steady(c.seen.Error.Message)
 }
 
+// toolCalled: the tool's call with the arguments that the simulated model makes up, and the usage.
+func toolCalled(c *cell) string {
+	last := c.call.Attempts[len(c.call.Attempts)-1]
+	switch want := `find_water {"place":"lorem ipsum"}`; {
+	case c.seen.Error != nil:
+		return "an error"
+	case c.seen.Call != want:
+		return fmt.Sprintf("the call is %q", c.seen.Call)
+	case c.seen.Finish == "":
+		return "no finish reason"
+	}
+	return c.miscounted(&last)
+}
+
+// miscounted compares the usage that the client was told with the ledger's.
+func (c *cell) miscounted(row *gateway.Attempt) string {
+	if c.seen.Input == row.Usage.Input && c.seen.Output == row.Usage.Output {
+		return ""
+	}
+	return fmt.Sprintf("it was told %d tokens in and %d out, the ledger has %d and %d",
+		c.seen.Input, c.seen.Output, row.Usage.Input, row.Usage.Output)
+}
+
 // answered: the right model's text and usage, and no error.
 func answered(c *cell) string {
 	last := c.call.Attempts[len(c.call.Attempts)-1]
@@ -268,10 +310,8 @@ func answered(c *cell) string {
 		return fmt.Sprintf("the text is %q", c.seen.Text)
 	case c.seen.Finish == "":
 		return "no finish reason"
-	case c.seen.Input != last.Usage.Input || c.seen.Output != last.Usage.Output:
-		return fmt.Sprintf("it was told %d tokens in and %d out, the ledger has %d and %d", c.seen.Input, c.seen.Output, last.Usage.Input, last.Usage.Output)
 	}
-	return ""
+	return c.miscounted(&last)
 }
 
 // refused: an error with the gateway's words, and never the text of a rejected answer.

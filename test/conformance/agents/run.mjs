@@ -1,5 +1,5 @@
 // Runs jobs, one JSON line each on standard input, against command line agents; says in one JSON line each what was seen.
-// A job is {id, client, api, base, key, model, prompt, stream, abort, leave_ms, limit_ms}. Every call has a home of its own.
+// A job is {id, client, api, base, key, model, prompt, stream, abort, tool, leave, limit_ms}. Every call has a home of its own.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

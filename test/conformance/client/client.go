@@ -31,7 +31,8 @@ type Job struct {
 	Prompt string `json:"prompt"`
 	Stream bool   `json:"stream"`
 	Abort  bool   `json:"abort"`    // leave at the first piece of text
-	Leave  int    `json:"leave_ms"` // leave after so long; 0 = stay
+	Tool   bool   `json:"tool"`     // offer the tool find_water, which takes a place
+	Leave  string `json:"leave"`    // URL that answers when it is time to leave; "" = stay
 	Limit  int    `json:"limit_ms"` // after which the call hangs
 }
 
@@ -39,6 +40,7 @@ type Job struct {
 type Seen struct {
 	ID     string  `json:"id"`
 	Text   string  `json:"text"`
+	Call   string  `json:"call"` // of a tool: its name, and its arguments as JSON
 	Finish string  `json:"finish"`
 	Input  int     `json:"input"` // tokens
 	Output int     `json:"output"`
@@ -63,7 +65,7 @@ type Runner struct {
 }
 
 // stuck is how long a process may be silent with jobs open before it is killed.
-const stuck = 90 * time.Second
+const stuck = 3 * time.Minute
 
 // Run does all jobs. The error is of the runner itself, never of an SDK.
 func (r *Runner) Run(ctx context.Context, jobs []Job) (map[string]Seen, error) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -69,8 +70,8 @@ func do(job *client.Job) client.Seen {
 	defer cancel()
 	stay, leave := context.WithCancel(ctx)
 	defer leave()
-	if job.Leave > 0 {
-		time.AfterFunc(time.Duration(job.Leave)*time.Millisecond, leave)
+	if job.Leave != "" {
+		go awaited(stay, job.Leave, leave)
 	}
 	seen := client.Seen{ID: job.ID}
 	err := calls[job.Client](stay, job, &seen)
@@ -82,4 +83,16 @@ func do(job *client.Job) client.Seen {
 		seen.Error = told(err)
 	}
 	return seen
+}
+
+// awaited calls f when a URL has answered.
+func awaited(ctx context.Context, url string, f func()) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return // the call hangs, and says so
+	}
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		_ = resp.Body.Close()
+		f()
+	}
 }

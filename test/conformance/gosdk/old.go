@@ -24,6 +24,12 @@ func oldChat(ctx context.Context, job *client.Job, seen *client.Seen) error {
 		seen.Input, seen.Output = int(answer.Usage.PromptTokens), int(answer.Usage.CompletionTokens)
 		return nil
 	}
+	if job.Tool {
+		body.Tools = []openai.ChatCompletionToolParam{{Function: openai.FunctionDefinitionParam{
+			Name: toolName, Description: openai.String(toolAbout), Parameters: toolTakes,
+		}}}
+	}
+	var name, args string
 	body.StreamOptions = openai.ChatCompletionStreamOptionsParam{IncludeUsage: openai.Bool(true)}
 	stream := c.Chat.Completions.NewStreaming(ctx, body)
 	defer stream.Close()
@@ -32,6 +38,9 @@ func oldChat(ctx context.Context, job *client.Job, seen *client.Seen) error {
 		if len(chunk.Choices) > 0 {
 			seen.Text += chunk.Choices[0].Delta.Content
 			seen.Finish = max(seen.Finish, chunk.Choices[0].FinishReason)
+			for _, c := range chunk.Choices[0].Delta.ToolCalls {
+				name, args = name+c.Function.Name, args+c.Function.Arguments
+			}
 		}
 		if chunk.Usage.TotalTokens > 0 {
 			seen.Input, seen.Output = int(chunk.Usage.PromptTokens), int(chunk.Usage.CompletionTokens)
@@ -40,5 +49,6 @@ func oldChat(ctx context.Context, job *client.Job, seen *client.Seen) error {
 			return left
 		}
 	}
+	seen.Call = called(name, args)
 	return stream.Err()
 }

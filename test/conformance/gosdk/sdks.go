@@ -7,6 +7,7 @@ import (
 
 	"github.com/anthropics/anthropic-sdk-go"
 	anthropicoption "github.com/anthropics/anthropic-sdk-go/option"
+	"github.com/go-json-experiment/json/jsontext"
 	oldopenai "github.com/openai/openai-go"
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -36,6 +37,25 @@ func told(err error) *client.Raised {
 	return r
 }
 
+// The tool that is offered.
+const toolName, toolAbout = "find_water", "Finds water near a place."
+
+var toolTakes = map[string]any{
+	"type": "object", "properties": map[string]any{"place": map[string]any{"type": "string"}}, "required": []string{"place"},
+}
+
+// called is a call of the tool, "" if there is none. Arguments that are no JSON stay as they came, to be seen.
+func called(name, args string) string {
+	if name == "" {
+		return ""
+	}
+	v := jsontext.Value(args)
+	if err := v.Compact(); err != nil {
+		return name + " " + args
+	}
+	return name + " " + string(v)
+}
+
 // left is what a client that leaves on purpose reports.
 var left = errors.New("left")
 
@@ -57,6 +77,12 @@ func chat(ctx context.Context, job *client.Job, seen *client.Seen) error {
 		seen.Input, seen.Output = int(answer.Usage.PromptTokens), int(answer.Usage.CompletionTokens)
 		return nil
 	}
+	if job.Tool {
+		body.Tools = []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(openai.FunctionDefinitionParam{
+			Name: toolName, Description: openai.String(toolAbout), Parameters: toolTakes,
+		})}
+	}
+	var name, args string
 	body.StreamOptions = openai.ChatCompletionStreamOptionsParam{IncludeUsage: openai.Bool(true)}
 	stream := c.Chat.Completions.NewStreaming(ctx, body)
 	defer stream.Close()
@@ -65,6 +91,9 @@ func chat(ctx context.Context, job *client.Job, seen *client.Seen) error {
 		if len(chunk.Choices) > 0 {
 			seen.Text += chunk.Choices[0].Delta.Content
 			seen.Finish = max(seen.Finish, chunk.Choices[0].FinishReason)
+			for _, c := range chunk.Choices[0].Delta.ToolCalls {
+				name, args = name+c.Function.Name, args+c.Function.Arguments
+			}
 		}
 		if chunk.Usage.TotalTokens > 0 {
 			seen.Input, seen.Output = int(chunk.Usage.PromptTokens), int(chunk.Usage.CompletionTokens)
@@ -73,6 +102,7 @@ func chat(ctx context.Context, job *client.Job, seen *client.Seen) error {
 			return left
 		}
 	}
+	seen.Call = called(name, args)
 	return stream.Err()
 }
 
@@ -104,6 +134,12 @@ func messages(ctx context.Context, job *client.Job, seen *client.Seen) error {
 		Model: anthropic.Model(job.Model), MaxTokens: 300,
 		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(job.Prompt))},
 	}
+	if job.Tool {
+		body.Tools = []anthropic.ToolUnionParam{{OfTool: &anthropic.ToolParam{
+			Name: toolName, Description: anthropic.String(toolAbout),
+			InputSchema: anthropic.ToolInputSchemaParam{Properties: toolTakes["properties"], Required: []string{"place"}},
+		}}}
+	}
 	if !job.Stream {
 		answer, err := c.Messages.New(ctx, body)
 		if err != nil {
@@ -128,9 +164,10 @@ func messages(ctx context.Context, job *client.Job, seen *client.Seen) error {
 }
 
 func whole(seen *client.Seen, m *anthropic.Message) {
-	seen.Text, seen.Finish = "", string(m.StopReason)
+	seen.Text, seen.Call, seen.Finish = "", "", string(m.StopReason)
 	for _, block := range m.Content {
 		seen.Text += block.Text
+		seen.Call += called(block.Name, string(block.Input))
 	}
 	seen.Input, seen.Output = int(m.Usage.InputTokens), int(m.Usage.OutputTokens)
 }

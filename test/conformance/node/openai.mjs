@@ -1,10 +1,21 @@
 // The SDK `openai`: Chat Completions and Responses.
 import OpenAI from "openai";
+import { called, tool } from "./tool.mjs";
 
 const make = (job) => new OpenAI({ apiKey: job.key, baseURL: job.base + "/v1" });
 
+const asked = (job) => ({
+  model: job.model,
+  messages: [{ role: "user", content: job.prompt }],
+  ...(job.tool && {
+    tools: [{ type: "function", function: { name: tool.name, description: tool.description, parameters: tool.takes } }],
+  }),
+});
+
 async function chat(job, seen, leave) {
-  const body = { model: job.model, messages: [{ role: "user", content: job.prompt }] };
+  const body = asked(job);
+  let name = "";
+  let args = "";
   if (!job.stream) {
     const answer = await make(job).chat.completions.create(body);
     seen.text = answer.choices[0].message.content;
@@ -20,15 +31,20 @@ async function chat(job, seen, leave) {
     const choice = chunk.choices[0];
     seen.text += choice?.delta?.content ?? "";
     seen.finish = choice?.finish_reason ?? seen.finish;
+    for (const c of choice?.delta?.tool_calls ?? []) {
+      name += c.function?.name ?? "";
+      args += c.function?.arguments ?? "";
+    }
     usage(seen, chunk.usage);
     if (job.abort && seen.text) leave.abort();
   }
+  if (name) seen.call = called(name, args);
 }
 
 // The helper that gathers the answer by itself.
 async function helper(job, seen, leave) {
   const stream = make(job).chat.completions.stream(
-    { model: job.model, messages: [{ role: "user", content: job.prompt }], stream_options: { include_usage: true } },
+    { ...asked(job), stream_options: { include_usage: true } },
     { signal: leave.signal },
   );
   stream.on("content", (delta) => {
@@ -36,7 +52,8 @@ async function helper(job, seen, leave) {
     if (job.abort) leave.abort();
   });
   const answer = await stream.finalChatCompletion();
-  seen.text = answer.choices[0].message.content;
+  seen.text = answer.choices[0].message.content ?? "";
+  for (const c of answer.choices[0].message.tool_calls ?? []) seen.call += called(c.function.name, c.function.arguments);
   seen.finish = answer.choices[0].finish_reason;
   usage(seen, answer.usage);
 }

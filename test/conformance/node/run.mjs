@@ -1,5 +1,5 @@
 // Runs jobs, one JSON line each on standard input, against the SDKs of npm; says in one JSON line each what was seen.
-// A job is {id, client, api, base, key, model, prompt, stream, abort, leave_ms, limit_ms}.
+// A job is {id, client, api, base, key, model, prompt, stream, abort, tool, leave, limit_ms}.
 import { createInterface } from "node:readline";
 import { openai } from "./openai.mjs";
 import { anthropic } from "./anthropic.mjs";
@@ -17,10 +17,10 @@ export function told(e) {
 }
 
 async function run(job) {
-  const seen = { id: job.id, text: "", finish: "", input: 0, output: 0, error: null, hang: false };
+  const seen = { id: job.id, text: "", call: "", finish: "", input: 0, output: 0, error: null, hang: false };
   const leave = new AbortController();
   let timer;
-  if (job.leave_ms > 0) setTimeout(() => leave.abort(), job.leave_ms);
+  if (job.leave) fetch(job.leave).then(() => leave.abort());
   const late = new Promise((resolve) => {
     timer = setTimeout(() => resolve("late"), job.limit_ms);
   });

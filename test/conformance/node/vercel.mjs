@@ -3,7 +3,8 @@ import { createAnthropic } from "@ai-sdk/anthropic";
 import { createGoogleGenerativeAI } from "@ai-sdk/google";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { generateText, streamText } from "ai";
+import { generateText, jsonSchema, streamText, tool as offer } from "ai";
+import { called, tool } from "./tool.mjs";
 
 const kinds = {
   "ai-openai": (job) => createOpenAI({ apiKey: job.key, baseURL: job.base + "/v1" }).chat(job.model),
@@ -21,6 +22,7 @@ function usage(seen, u) {
 
 async function call(make, job, seen, leave) {
   const ask = { model: make(job), prompt: job.prompt, abortSignal: leave.signal };
+  if (job.tool) ask.tools = { [tool.name]: offer({ description: tool.description, inputSchema: jsonSchema(tool.takes) }) };
   if (!job.stream) {
     const answer = await generateText(ask);
     seen.text = answer.text;
@@ -31,6 +33,7 @@ async function call(make, job, seen, leave) {
   // Errors come as parts of the stream; the handler is there so that they are not printed too.
   for await (const part of streamText({ ...ask, onError() {} }).fullStream) {
     if (part.type === "text-delta") seen.text += part.text;
+    if (part.type === "tool-call") seen.call += called(part.toolName, part.input);
     if (part.type === "finish") {
       seen.finish = part.finishReason;
       usage(seen, part.totalUsage);

@@ -1,20 +1,37 @@
 """Runs jobs, one JSON line each on standard input, against the SDKs of Python; says in one JSON line each what was seen.
 
-A job is {id, client, api, base, key, model, prompt, stream, abort, leave_ms, limit_ms}.
+A job is {id, client, api, base, key, model, prompt, stream, abort, tool, leave, limit_ms}.
 """
 
 import asyncio
 import json
 import sys
+import urllib.request
 
 import anthropic
 import openai
 from google import genai
 
 
+NAME, ABOUT = "find_water", "Finds water near a place."
+TAKES = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
+
+
+def called(seen, name, args):
+    """Tells a call of the tool. What is no JSON stays as it came, to be seen."""
+    try:
+        args = json.dumps(json.loads(args) if isinstance(args, str) else args, separators=(",", ":"))
+    except ValueError:
+        pass
+    seen["call"] += f"{name} {args}"
+
+
 async def chat(job, seen):
+    name = args = ""
     async with openai.AsyncOpenAI(api_key=job["key"], base_url=job["base"] + "/v1") as client:
         body = {"model": job["model"], "messages": [{"role": "user", "content": job["prompt"]}]}
+        if job["tool"]:
+            body["tools"] = [{"type": "function", "function": {"name": NAME, "description": ABOUT, "parameters": TAKES}}]
         if not job["stream"]:
             answer = await client.chat.completions.create(**body)
             seen.update(text=answer.choices[0].message.content, finish=answer.choices[0].finish_reason)
@@ -25,12 +42,17 @@ async def chat(job, seen):
             if chunk.choices:
                 seen["text"] += chunk.choices[0].delta.content or ""
                 seen["finish"] = chunk.choices[0].finish_reason or seen["finish"]
+                for c in chunk.choices[0].delta.tool_calls or []:
+                    name += c.function.name or ""
+                    args += c.function.arguments or ""
             if chunk.usage:
                 seen.update(input=chunk.usage.prompt_tokens, output=chunk.usage.completion_tokens)
-            if job.get("abort") and seen["text"]:
+            if job["abort"] and seen["text"]:
                 await stream.close()
                 seen["error"] = {"type": "closed", "message": "left", "status": 0}
                 return
+    if name:
+        called(seen, name, args)
 
 
 async def responses(job, seen):
@@ -50,30 +72,42 @@ async def responses(job, seen):
 def whole(seen, message):
     seen.update(text="".join(getattr(c, "text", "") for c in message.content), finish=message.stop_reason)
     seen.update(input=message.usage.input_tokens, output=message.usage.output_tokens)
+    for c in message.content:
+        if c.type == "tool_use":
+            called(seen, c.name, c.input)
 
 
 def asked(job):
-    return {"model": job["model"], "max_tokens": 300, "messages": [{"role": "user", "content": job["prompt"]}]}
+    body = {"model": job["model"], "max_tokens": 300, "messages": [{"role": "user", "content": job["prompt"]}]}
+    if job["tool"]:
+        body["tools"] = [{"name": NAME, "description": ABOUT, "input_schema": TAKES}]
+    return body
 
 
 async def messages(job, seen):
+    name = args = ""
     async with anthropic.AsyncAnthropic(api_key=job["key"], base_url=job["base"]) as client:
         if not job["stream"]:
             whole(seen, await client.messages.create(**asked(job)))
             return
         stream = await client.messages.create(**asked(job), stream=True)
         async for event in stream:
-            if event.type == "message_start":
+            if event.type == "content_block_start":
+                name += getattr(event.content_block, "name", "")
+            elif event.type == "message_start":
                 seen["input"] = event.message.usage.input_tokens
             elif event.type == "content_block_delta":
                 seen["text"] += getattr(event.delta, "text", "")
+                args += getattr(event.delta, "partial_json", "")
             elif event.type == "message_delta":
                 seen.update(finish=event.delta.stop_reason, output=event.usage.output_tokens)
                 seen["input"] = event.usage.input_tokens or seen["input"]  # a gateway that translates knows it only now
-            if job.get("abort") and seen["text"]:
+            if job["abort"] and seen["text"]:
                 await stream.close()
                 seen["error"] = {"type": "closed", "message": "left", "status": 0}
                 return
+    if name:
+        called(seen, name, args)
 
 
 async def helper(job, seen):
@@ -81,7 +115,7 @@ async def helper(job, seen):
         async with client.messages.stream(**asked(job)) as stream:
             async for text in stream.text_stream:
                 seen["text"] += text
-                if job.get("abort"):
+                if job["abort"]:
                     seen["error"] = {"type": "closed", "message": "left", "status": 0}
                     return
             whole(seen, await stream.get_final_message())
@@ -110,8 +144,9 @@ CLIENTS = {
 
 async def call(job, seen):
     task = asyncio.create_task(CLIENTS[job["client"]](job, seen))
-    if job.get("leave_ms"):
-        asyncio.get_running_loop().call_later(job["leave_ms"] / 1000, task.cancel)
+    if job["leave"]:
+        told = asyncio.get_running_loop().run_in_executor(None, urllib.request.urlopen, job["leave"])
+        told.add_done_callback(lambda _: task.cancel())
     try:
         await task
     except asyncio.CancelledError:
@@ -122,7 +157,7 @@ async def call(job, seen):
 
 async def run(job, gate):
     async with gate:
-        seen = {"id": job["id"], "text": "", "finish": "", "input": 0, "output": 0, "error": None, "hang": False}
+        seen = {"id": job["id"], "text": "", "call": "", "finish": "", "input": 0, "output": 0, "error": None, "hang": False}
         try:
             async with asyncio.timeout(job["limit_ms"] / 1000) as limit:
                 await call(job, seen)
