@@ -258,3 +258,68 @@ func TestTheGravestStopOfSeveralAnswersIsKept(t *testing.T) {
 		}
 	}
 }
+
+// TestMetricsAndUsageTellTheSameOfAnswers holds what Prometheus scrapes against what the ledger adds up to.
+func TestMetricsAndUsageTellTheSameOfAnswers(t *testing.T) {
+	t.Parallel()
+	h := openOutputs(t, saying{
+		"end": {Text: "the invoice is paid"}, "length": {Text: "the", Finish: sim.FinishLength}, "words": {Text: "I cannot help."},
+		"tools": {Calls: []sim.Call{{Name: "a", Args: jsontext.Value(`{"id":`)}, {Name: "b", Args: jsontext.Value(`{}`)}}},
+	})
+	for _, route := range []string{"held-openai", "live-openai", "held-anthropic"} {
+		for _, question := range []string{"end", "length", "words", "end", "tools"} {
+			if question != "tools" || route != "held-anthropic" { // arguments that are no JSON do not fit into its answers
+				h.ask("openai", route, question, true)
+			}
+		}
+	}
+	got := h.get(h.admin+"/api/v1/usage/outputs?by=route", "Authorization", "Bearer "+h.token())
+	var told report.OutputTable
+	if err := json.Unmarshal([]byte(got.body), &told); err != nil || len(told.Groups) != 3 || told.Total.N != 14 {
+		t.Fatalf("%v: %s", err, got.body)
+	}
+	scraped := h.get(h.admin + "/metrics").body
+	sum := func(metric string, labels ...string) (n int64) {
+		for line := range strings.Lines(scraped) {
+			if !strings.HasPrefix(line, metric+"{") {
+				continue
+			}
+			all := true
+			for _, l := range labels {
+				all = all && strings.Contains(line, l)
+			}
+			if all {
+				v, err := strconv.ParseInt(strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), 10, 64)
+				if err != nil {
+					t.Error(err)
+				}
+				n += v
+			}
+		}
+		return n
+	}
+	for _, g := range told.Groups {
+		route := `route="` + g.Name + `"`
+		finding := func(what, found string) int64 {
+			return sum("weir_answer_findings_total", route, `what="`+what+`"`, `found="`+found+`"`)
+		}
+		type pair struct{ ledger, metrics int64 }
+		for name, p := range map[string]pair{
+			"answers":   {g.N, sum("weir_answers_total", route)},
+			"truncated": {g.Truncated.Yes, sum("weir_answers_total", route, `stop="length"`)},
+			"refused":   {g.Refused.Yes, finding("refusal", "yes")},
+			"read":      {g.Refused.N, finding("refusal", "yes") + finding("refusal", "no")},
+			"empty":     {g.Empty.N, finding("empty", "yes") + finding("empty", "no")},
+			"called":    {g.Called.Yes, finding("called_tools", "yes")},
+			"calls":     {g.Calls, sum("weir_answer_tool_calls_total", route)},
+			"broken":    {g.Broken.Yes, sum("weir_answer_tool_calls_total", route, `arguments="broken"`)},
+			"lengths":   {g.Tokens.N, sum("weir_answer_tokens_count", route)},
+			"judged":    {g.Passed.N, sum("weir_answer_checks_total", route, `check="empty"`)},
+			"bytes":     {g.Bytes.Mean, sum("weir_answer_bytes_sum", route) / g.Bytes.N},
+		} {
+			if p.ledger != p.metrics || name == "answers" && p.ledger == 0 {
+				t.Errorf("%s, %s: the ledger has %d, the metrics %d", g.Name, name, p.ledger, p.metrics)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -96,7 +97,12 @@ func sample(id call.OpID, now time.Time) call.Attempt {
 			End: 998 * time.Millisecond,
 		},
 		Outcome: call.OK, Settlement: call.Settled,
-		Verdict: call.Verdict{Result: call.Accepted, Check: "invoice-shape", Final: true},
+		Verdict: call.Verdict{
+			Result: call.Accepted, Passed: "empty,truncated,refusal,tool-arguments,format,invoice-shape", Repaired: call.No, Final: true,
+		},
+		Output: call.Output{
+			Seen: true, Stop: llm.StopEnd, Bytes: 1187, Args: call.No, Empty: call.No, Refusal: call.NotRefused, Language: "en",
+		},
 	}
 }
 
@@ -209,6 +215,9 @@ func BenchmarkAt1M(b *testing.B) {
 	b.Run("UsageLastMinute", func(b *testing.B) {
 		usage(b, r, ledger.Query{By: "model", Since: time.Now().Add(-time.Minute)})
 	})
+	b.Run("OutputsAll", func(b *testing.B) {
+		outputs(b, r, ledger.OutputQuery{By: []string{"layer", "model"}, Every: time.Minute})
+	})
 	b.Run("Trial", func(b *testing.B) {
 		for b.Loop() {
 			if tr, err := ledger.ReadTrial(context.Background(), r); err != nil || !tr.Balances() {
@@ -227,6 +236,23 @@ func usage(b *testing.B, r ledger.Reader, q ledger.Query) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// outputs reports, beside the time, what the heap holds of the answer while it is told.
+func outputs(b *testing.B, r ledger.Reader, q ledger.OutputQuery) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for b.Loop() {
+		o, err := ledger.ReadOutputs(context.Background(), r, q)
+		if err != nil || o.Total.N == 0 {
+			b.Fatal(o.Total.N, err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(o)
+	}
+	b.ReportMetric(float64(max(after.HeapAlloc, before.HeapAlloc)-before.HeapAlloc)/1024, "KiB-held")
 }
 
 // fill writes n rows in big batches.
