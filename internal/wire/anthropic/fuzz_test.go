@@ -20,6 +20,9 @@ func FuzzScanMessages(f *testing.F) {
 	f.Add([]byte(`{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}]}`))
 	f.Add([]byte(`{"model":"m","max_tokens":10,"metadata":{"agent":"a"},"stream":null,"messages":[{"content":[],` +
 		`"role":"user"}]}`))
+	f.Add([]byte(`{"model":"m","max_tokens":9,"thinking":{"type":"enabled","budget_tokens":1024},"messages":[{"role":"user",` +
+		`"content":"q"},{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"s"} , {"type":"tool_use",` +
+		`"id":"t","name":"n","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t"} ]}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		env, err := Front{}.Scan(body)
 		if err != nil {
@@ -39,6 +42,7 @@ func FuzzScanMessages(f *testing.F) {
 				t.Fatal("a text has no speaker")
 			}
 		}
+		checkTalk(t, body, env)
 		o := call.Order{Stream: true, MaxOut: 3, Target: call.Target{WireID: "w"}}
 		w, err := Back{}.Forward(call.NewRaw(body, env, Front{}.Decode), o)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
 )
 
@@ -102,5 +103,26 @@ func TestOnlyTheLatestCallsAreKept(t *testing.T) {
 	c := env.Talk.Calls
 	if last := c.Back(0).ID; c.Len() > 64 || body[last.Start:last.End] != "last" {
 		t.Errorf("%d kept, the last is %q", c.Len(), body[last.Start:last.End])
+	}
+}
+
+// checkTalk holds that a note can be put in and everything signed cut out of any request that was read.
+func checkTalk(t *testing.T, body []byte, env llm.Envelope) {
+	t.Helper()
+	raw := call.NewRaw(body, env, Front{}.Decode)
+	raw.Scan = Front{}.Scan
+	noted := raw.Noted("a \"note\"\n").Body
+	if _, err := (Front{}).Scan(noted); err != nil {
+		t.Fatalf("with a note: %v\n%s", err, noted)
+	}
+	cut, n, err := raw.Without(func(llm.Signed) bool { return true })
+	if n != len(env.Talk.Signed) {
+		t.Fatalf("%d of %d cut", n, len(env.Talk.Signed))
+	}
+	if err == nil && len(cut.Envelope.Talk.Signed) > 0 {
+		t.Fatalf("still signed: %s", cut.Body)
+	}
+	if err != nil && !strings.Contains(err.Error(), "at least one message") {
+		t.Fatalf("cut: %v\n%s", err, body)
 	}
 }

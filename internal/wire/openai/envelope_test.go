@@ -246,6 +246,8 @@ func FuzzScanChat(f *testing.F) {
 		`:"data:a;base64,A"}}]}],"n":2}`))
 	f.Add([]byte(`{"model":"m","messages":[{"role":"tool","tool_call_id":"x","content":"y"}],"stream_option` +
 		`s":null,"max_tokens":1}`))
+	f.Add([]byte(`{"model":"m","messages":[{"role":"assistant","reasoning_details":[1] , "tool_calls":[{"id":"x","type":"function",` +
+		`"extra_content":{},"function":{"name":"n","arguments":"{}"}}]},{"role":"tool","tool_call_id":"x","content":"y"} ]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		env, err := Front{}.Scan(body)
 		if err != nil {
@@ -258,6 +260,7 @@ func FuzzScanChat(f *testing.F) {
 		if err := checkSpans(body, env); err != nil {
 			t.Fatal(err)
 		}
+		checkTalk(t, body, env)
 		checkForward(t, body, env)
 		q, err := Front{}.Decode(body)
 		if err != nil {

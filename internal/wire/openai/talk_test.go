@@ -1,10 +1,12 @@
 package openai
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weirhq/weir/internal/call"
 	"github.com/weirhq/weir/internal/llm"
 )
 
@@ -79,5 +81,26 @@ func TestScanTellsTheStateOfATalk(t *testing.T) {
 				t.Errorf("%s: with a note: %v\n%s", name, err, noted)
 			}
 		}
+	}
+}
+
+// checkTalk holds that a note can be put in and everything signed cut out of any request that was read.
+func checkTalk(t *testing.T, body []byte, env llm.Envelope) {
+	t.Helper()
+	raw := call.NewRaw(body, env, Front{}.Decode)
+	raw.Scan = Front{}.Scan
+	noted := raw.Noted("a \"note\"\n").Body
+	if _, err := (Front{}).Scan(noted); err != nil {
+		t.Fatalf("with a note: %v\n%s", err, noted)
+	}
+	cut, n, err := raw.Without(func(llm.Signed) bool { return true })
+	if n != len(env.Talk.Signed) {
+		t.Fatalf("%d of %d cut", n, len(env.Talk.Signed))
+	}
+	if err == nil && len(cut.Envelope.Talk.Signed) > 0 {
+		t.Fatalf("still signed: %s", cut.Body)
+	}
+	if err != nil && !strings.Contains(err.Error(), "at least one message") {
+		t.Fatalf("cut: %v\n%s", err, body)
 	}
 }
