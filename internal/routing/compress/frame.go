@@ -22,6 +22,7 @@ type frame struct {
 	rules  []llm.Part    // what a client put into user turns as instructions, verbatim
 	ask    []llm.Part    // the question, verbatim
 	tail   []llm.Message // after the question, verbatim: the last exchange of an open tool loop, or a prefilled answer
+	said   []llm.Part    // of the tail, what the user said in it
 	query  string
 	params []string // what a rejected answer extracted and the source has, a line each
 }
@@ -88,12 +89,7 @@ const fewWords = 3
 // queryFor is what the source is searched for: the question, what was said last in an open loop, and the failure. A
 // question like "And when?" leans on the user's turn before it, which is then added.
 func (f *frame) queryFor(o Options) string {
-	query := plainText(f.ask)
-	for _, m := range f.tail {
-		if m.Role == llm.User {
-			query += "\n" + plainText(m.Parts)
-		}
-	}
+	query := plainText(f.ask) + "\n" + plainText(f.said)
 	n := 0
 	words(query, func([]byte) { n++ })
 	query += "\n" + o.Failure
@@ -236,6 +232,11 @@ func (f *frame) takeTail(msgs []llm.Message, names map[string]string) {
 				p = llm.Part{Kind: llm.Text, Text: text + between}
 			}
 			parts = append(parts, p)
+		}
+		for _, p := range m.Parts {
+			if m.Role == llm.User && p.Kind == llm.Text && !isRule(p.Text) {
+				f.said = append(f.said, p)
+			}
 		}
 		if len(parts) > 0 {
 			f.tail = append(f.tail, llm.Message{Role: m.Role, Parts: parts})
