@@ -9,7 +9,8 @@ func briefFigures(s *Settings) ([]Bar, error) {
 
 // briefTalks sends 100,000 random conversations into brief layers, on all cores.
 func briefTalks(s *Settings) ([]Bar, error) {
-	return measuredBy(s, "random conversations", "./internal/routing/cascade", "TestNoTalkReachesABriefLayerRaw", []string{"WEIR_TALKS=100000"})
+	env := []string{"WEIR_TALKS=100000"}
+	return measuredBy(s, "random conversations", "./internal/routing/cascade", "TestNoTalkReachesABriefLayerRaw", env)
 }
 
 // measuredBy runs a test that prints bars.

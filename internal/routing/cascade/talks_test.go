@@ -22,7 +22,6 @@ type conversation struct {
 	req   *llm.Request
 	must  []string // sentences and facts that a brief must have
 	calls int
-	facts int
 }
 
 func (c *conversation) pick(words ...string) string { return words[c.IntN(len(words))] }
@@ -280,7 +279,7 @@ func TestNoTalkReachesABriefLayerRaw(t *testing.T) {
 		talks = n
 	}
 	digits := mustCheck(t, validate.Spec{Name: "digits", Regex: `^\d+$`})
-	answer := `{"order":"ZX-` + "1" + `","note":"made up 77777777"}`
+	answer := `{"order":"ZX-1","note":"made up 77777777"}`
 	workers := runtime.GOMAXPROCS(0)
 	var wg sync.WaitGroup
 	faults := make([]int, workers)
@@ -293,7 +292,7 @@ func TestNoTalkReachesABriefLayerRaw(t *testing.T) {
 				d := &scripted{t: t, lines: []reply{{text: answer}, {text: "7"}}}
 				p := Plan{Layers: []Layer{layer(1, digits, "flash"), top}, Attempts: 6, N: 1}
 				err := (&Cascade{}).Run(t.Context(), d, call.Facts{Dialect: llm.OpenAI}, p, asking(c.req), &caller{})
-				why := ""
+				var why string
 				if err != nil || len(d.load) != 2 {
 					why = fmt.Sprintf("%v after %v", err, d.seen)
 				} else {

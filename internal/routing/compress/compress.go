@@ -170,12 +170,13 @@ func (f *frame) seal(body draft, pins []pin, appended int, kind call.BriefKind, 
 		}
 		body.text += paramsHead + "\n- " + strings.Join(f.params, "\n- ")
 	}
+	fid := call.Fidelity{Kind: kind, Pinned: len(pins), Appended: appended}
+	fid.Kept, fid.Invented = measure(f.evidence(), body, pins)
 	text := body.text
 	if text != "" {
 		text = Header + "\n" + text
 	}
-	hashed, fid := text, call.Fidelity{Kind: kind, Pinned: len(pins), Appended: appended}
-	fid.Kept, fid.Invented = measure(f.evidence(), body, pins)
+	hashed := text
 	if kind == call.WholeBrief { // the pins are of the source
 		fid.Kept = len(pins)
 	}

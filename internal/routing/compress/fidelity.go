@@ -91,6 +91,14 @@ func textOf(d draft) text {
 	return t
 }
 
+// textFor reads a draft as far as the pins ask: its units are looked at only where one of them is a whole sentence.
+func textFor(d draft, pins []pin) text {
+	if !slices.ContainsFunc(pins, func(p pin) bool { return p.class == obligation }) {
+		d.units = nil
+	}
+	return textOf(d)
+}
+
 // spaced writes every run of space within a line as one.
 func spaced(s string) string {
 	var b strings.Builder
@@ -158,7 +166,7 @@ func (t text) holds(f fact) bool {
 
 // measure counts pinned facts, those that the brief keeps, and numbers or ids in it that no text of the evidence has.
 func measure(evidence []string, brief draft, pins []pin) (kept, invented int) {
-	has := textOf(brief)
+	has := textFor(brief, pins)
 	for _, p := range pins {
 		if has.holds(p.fact) {
 			kept++

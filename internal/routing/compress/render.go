@@ -41,6 +41,11 @@ const leftOut = "[a long token was left out]"
 // many pinned facts had to be added so.
 func render(pieces []piece, src source, kept []int32, pins []pin) (d draft, appended int) {
 	w := writer{pieces: pieces, units: src.units, shape: shape{nodes: src.nodes}, last: -1}
+	room := 0
+	for _, i := range kept {
+		room += len(src.units[i].text) + 4
+	}
+	w.b.Grow(room)
 	for _, i := range kept {
 		w.unit(i)
 	}
@@ -93,7 +98,7 @@ func (w *writer) end() {
 // withFacts ends the text with the pinned facts that it lacks.
 func (w *writer) withFacts(pins []pin) (d draft, appended int) {
 	d = draft{w.b.String(), w.whole}
-	lines, appended := factLines(textOf(d), w.units, pins)
+	lines, appended := factLines(textFor(d, pins), w.units, pins)
 	for n, f := range lines {
 		switch {
 		case n == 0 && w.b.Len() > 0:
