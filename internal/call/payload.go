@@ -70,20 +70,21 @@ func (r *Raw) Noted(note string) *Raw {
 func (r *Raw) HasNote() bool { return r.noted }
 
 // Without returns the request without those of its signed pieces that are foreign to the model that it goes to, and how
-// many they were. Where they stood in an open tool loop the model is asked not to think: it would demand them.
-func (r *Raw) Without(foreign func(llm.Signed) bool) (*Raw, int, error) {
+// many they were. With loop, another model began the open tool loop: this one is asked not to think, since it would
+// demand thoughts of its own before the calls.
+func (r *Raw) Without(foreign func(llm.Signed) bool, loop bool) (*Raw, int, error) {
 	t := &r.Envelope.Talk
-	if !slices.ContainsFunc(t.Signed, foreign) {
+	silence := loop && t.Open && t.Thinking.Present()
+	if !silence && !slices.ContainsFunc(t.Signed, foreign) {
 		return r, 0, nil
 	}
 	body := make([]byte, 0, len(r.Body))
-	from, cut, silence := 0, 0, false
+	from, cut := 0, 0
 	for _, s := range t.Signed {
 		if !foreign(s) {
 			continue
 		}
 		cut++
-		silence = silence || s.Turn > t.Asked
 		body = append(body, r.Body[from:s.Start]...)
 		if from = pastSpace(r.Body, s.End); from < len(r.Body) && r.Body[from] == ',' {
 			from++

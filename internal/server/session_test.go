@@ -41,9 +41,10 @@ type coder struct {
 	*house
 	*agent.Agent
 	refuse *atomic.Int32 // requests to Anthropic's side that are refused, after the first
+	others *atomic.Int32 // the same of OpenAI's side
 }
 
-// coding starts it; first says that the first request to Anthropic's side is refused.
+// coding starts it; so many of the first requests to the providers are refused.
 func coding(t *testing.T, messages bool, answers sim.Answerer, first int32) coder {
 	t.Helper()
 	s, err := sim.New(sim.Config{Answers: answers, Models: []sim.Model{
@@ -55,9 +56,13 @@ func coding(t *testing.T, messages bool, answers sim.Answerer, first int32) code
 	if err != nil {
 		t.Fatal(err)
 	}
-	var seen, refuse atomic.Int32
+	var seen, refuse, others atomic.Int32
 	providers := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n := seen.Add(1); strings.HasPrefix(r.URL.Path, "/anthropic") && (n <= first || n > 1 && refuse.Add(-1) >= 0) {
+		left := &refuse
+		if strings.HasPrefix(r.URL.Path, "/openai") {
+			left = &others
+		}
+		if n := seen.Add(1); n <= first || n > 1 && left.Add(-1) >= 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -70,7 +75,7 @@ func coding(t *testing.T, messages bool, answers sim.Answerer, first int32) code
 	return coder{h, &agent.Agent{
 		URL: h.url, Key: h.key, Client: &http.Client{Timeout: time.Minute}, Model: "coding", Messages: messages, Stream: true,
 		Thinking: messages, System: session.System, Tools: session.Tools, Do: session.Do,
-	}, &refuse}
+	}, &refuse, &others}
 }
 
 // ask plays one user turn and returns the story of each of its requests.
@@ -199,6 +204,26 @@ func TestASessionBelongsToItsKey(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s: %s", name, a.status, got, tc.want, a.body)
 		}
 	}
+}
+
+// TestALoopWithoutThoughtsGoesToAModelThatThinks holds that a loop which a model of another dialect began can be ended by one
+// that would demand thoughts before its calls.
+func TestALoopWithoutThoughtsGoesToAModelThatThinks(t *testing.T) {
+	t.Parallel()
+	s := agent.Coding(2)
+	c := coding(t, true, s.Script, 1)
+	c.others.Store(0)
+	const haiku, mini = "haiku:ok:accepted", "mini:ok:accepted"
+	c.Do = func(name string, args jsontext.Value) (string, bool) {
+		if name == "edit_file" { // before the third request
+			c.others.Store(2)
+		}
+		return s.Do(name, args)
+	}
+	c.expect(t, c.ask(t, s.Questions[0]), "haiku:failed:errored "+mini, mini,
+		"mini:failed:errored mini:failed:errored "+haiku, haiku)
+	c.Do = s.Do
+	c.expect(t, c.ask(t, s.Questions[1]), haiku, haiku, haiku, haiku)
 }
 
 // learning goes in circles at the first question, and is good from then on.

@@ -27,8 +27,9 @@ func (r *run) seat(p call.Payload, t call.Target) call.Payload {
 		r.standing.Dropped = len(r.raw.Envelope.Talk.Signed)
 		return p
 	}
-	cut, n, err := r.raw.Without(func(x session.Signed) bool { return s.Foreign(t, x) })
-	if n == 0 || err != nil {
+	talk := &r.raw.Envelope.Talk
+	cut, n, err := r.raw.Without(func(x session.Signed) bool { return s.Foreign(t, x) }, s.Joined(t, talk.Asked))
+	if cut == r.raw || err != nil {
 		return p
 	}
 	r.standing.Dropped = n

@@ -64,6 +64,11 @@ func (d *Decision) Foreign(t call.Target, s llm.Signed) bool {
 	return true
 }
 
+// Joined reports whether a target's model did not write the whole of an open tool loop that began at a user's message.
+func (d *Decision) Joined(t call.Target, asked int) bool {
+	return WriterOf(t) != d.Home || d.Since > asked+1
+}
+
 // Turn is one call of a session. Not safe for concurrent use.
 type Turn struct {
 	Decision

@@ -115,7 +115,7 @@ func checkTalk(t *testing.T, body []byte, env llm.Envelope) {
 	if _, err := (Front{}).Scan(noted); err != nil {
 		t.Fatalf("with a note: %v\n%s", err, noted)
 	}
-	cut, n, err := raw.Without(func(llm.Signed) bool { return true })
+	cut, n, err := raw.Without(func(llm.Signed) bool { return true }, true)
 	if n != len(env.Talk.Signed) {
 		t.Fatalf("%d of %d cut", n, len(env.Talk.Signed))
 	}

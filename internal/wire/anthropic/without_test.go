@@ -38,7 +38,7 @@ func TestWhatIsCutIsSignedAndNothingElse(t *testing.T) {
 		raw.Scan = Front{}.Scan
 		before := rapid.IntRange(0, env.Turns).Draw(t, "before")
 		foreign := func(s llm.Signed) bool { return s.Turn < before }
-		got, n, err := raw.Without(foreign)
+		got, n, err := raw.Without(foreign, false)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, body)
 		}
@@ -69,7 +69,7 @@ func TestAModelThatLosesItsLoopsThoughtsDoesNotThink(t *testing.T) {
 	}
 	raw := call.NewRaw(body, env, Front{}.Decode)
 	raw.Scan = Front{}.Scan
-	got, n, err := raw.Without(func(llm.Signed) bool { return true })
+	got, n, err := raw.Without(func(llm.Signed) bool { return true }, true)
 	if err != nil || n != 1 || !strings.Contains(string(got.Body), `"thinking":{"type":"disabled"},`) ||
 		strings.Contains(string(got.Body), "signature") {
 		t.Errorf("%d, %v\n%s", n, err, got.Body)
