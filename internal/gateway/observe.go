@@ -17,8 +17,8 @@ type Observer interface {
 	// Observed comes once a call that was answered: whether it was drawn for a shadow, its cost, and what its tokens would
 	// have cost where the cascade would have begun; nothing when it would have refused the call.
 	Observed(f call.Facts, drawn bool, spent, would money.Nano)
-	// Shadow comes once a call that was drawn for a shadow.
-	Shadow(call.Facts, observe.Result)
+	// Shadow comes once a call that was drawn for a shadow, with the fault of Weir's own that ended it, if one did.
+	Shadow(f call.Facts, r observe.Result, fault error)
 }
 
 // ask is what decides which deployment of a route in observe mode answers. name "" stands for all that tell of none.
@@ -198,5 +198,5 @@ func (g *Gateway) follow(d *dispatch, f call.Facts, raw *call.Raw, err error) {
 			return
 		}
 	}
-	g.end(j, observe.Result{Outcome: observe.Dropped})
+	g.end(j, observe.Result{Outcome: observe.Dropped}, nil)
 }

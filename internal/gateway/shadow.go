@@ -108,7 +108,7 @@ func (s *shadows) close() (left []*shadow, cut context.CancelFunc) {
 func (g *Gateway) Drain(ctx context.Context) {
 	left, cut := g.shadows.close()
 	for _, j := range left {
-		g.end(j, observe.Result{Outcome: observe.Dropped})
+		g.end(j, observe.Result{Outcome: observe.Dropped}, nil)
 	}
 	stop := context.AfterFunc(ctx, cut)
 	g.shadows.workers.Wait()
@@ -125,12 +125,12 @@ func (g *Gateway) runShadow(ctx context.Context, j *shadow) {
 	front := g.Fronts[j.facts.Dialect]
 	env, err := front.Scan(j.body) // again: what the call's own scan found points into its buffer
 	if err != nil {
-		g.end(j, observe.Result{Outcome: observe.Dropped})
+		g.end(j, observe.Result{Outcome: observe.Dropped}, nil)
 		return
 	}
 	env.BodyBytes = len(j.body)
 	raw := call.NewRaw(j.body, env, front.Decode)
-	raw.Forward = j.forward
+	raw.Forward, raw.Scan = j.forward, front.Scan
 	f := j.facts
 	f.Budget = w.route.Shadows
 	d := &dispatch{
@@ -152,7 +152,10 @@ func (g *Gateway) runShadow(ctx context.Context, j *shadow) {
 		}
 	}
 	j.call.n = d.n
-	g.end(j, r)
+	if err != nil && llm.AsError(err).Code != llm.CodeInternal {
+		err = nil // the shadow's attempts tell
+	}
+	g.end(j, r, err)
 }
 
 // wantsJSON reports whether a layer's checks read its answer as JSON.
@@ -170,7 +173,7 @@ func (g *Gateway) cast(ctx context.Context, s *shade, f call.Facts, p cascade.Pl
 	defer func() {
 		if p := recover(); p != nil {
 			s.abandon()
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = &llm.Error{Code: llm.CodeInternal, Message: "internal error", Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
 	return g.Cascade.Run(ctx, s, f, p, raw, s)
@@ -190,6 +193,8 @@ func outcomeOf(ctx context.Context, err error) observe.Outcome {
 		return observe.Rejected
 	case e.Code == llm.CodeBudget && e.Upstream == 0:
 		return observe.Budget
+	case e.Code == llm.CodeInternal:
+		return observe.Cut
 	case e.Code == llm.CodeLedger, e.Code == llm.CodeOverload && e.Upstream == 0: // Weir's own disk and memory
 		return observe.Dropped
 	}
@@ -197,11 +202,11 @@ func outcomeOf(ctx context.Context, err error) observe.Outcome {
 }
 
 // end books what a shadow came to, as a row that costs nothing. While the ledger cannot write, none is booked.
-func (g *Gateway) end(j *shadow, r observe.Result) {
+func (g *Gateway) end(j *shadow, r observe.Result, fault error) {
 	d := j.call
 	r.PPM, r.Spent = d.watch.route.Sample, d.cost
 	if o, ok := g.Watch.(Observer); ok {
-		o.Shadow(j.facts, r)
+		o.Shadow(j.facts, r, fault)
 	}
 	if g.Journal.Health() != nil {
 		return

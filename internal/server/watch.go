@@ -64,9 +64,13 @@ func (w *watch) Observed(f call.Facts, drawn bool, spent, would money.Nano) {
 }
 
 // Shadow counts the end of a shadow.
-func (w *watch) Shadow(f call.Facts, r observe.Result) {
+func (w *watch) Shadow(f call.Facts, r observe.Result, fault error) {
 	w.metrics.Shadow(telemetry.Shadow{
 		Route: f.Route, Outcome: string(r.Outcome), Layer: r.Layer, Told: r.Outcome.Told(), Cost: r.Would, Spent: r.Spent,
 		Compared: r.How, Same: r.Same,
 	})
+	if fault != nil {
+		w.log.LogAttrs(context.Background(), slog.LevelWarn, "a shadow ended with an error", slog.String("id", f.ID.String()),
+			slog.String("cause", llm.AsError(fault).Error()))
+	}
 }

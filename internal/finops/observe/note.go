@@ -40,7 +40,7 @@ const (
 	Failed   Outcome = "failed"   // providers did not answer
 	Budget   Outcome = "budget"   // the shadow's own budget did not cover it
 	Dropped  Outcome = "dropped"  // too many shadows waited, or the server stopped before it began
-	Cut      Outcome = "cut"      // the server stopped while it ran
+	Cut      Outcome = "cut"      // the server stopped while it ran, or a fault of Weir's own ended it
 )
 
 // Told reports whether the outcome tells what the caller would have got.
