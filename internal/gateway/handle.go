@@ -174,7 +174,7 @@ func ended(ctx context.Context, err error) error {
 			Code: llm.CodeOverload, Message: "this server is stopping: the call was cut",
 			Hint: "send the call again; limits.drain in weir.yaml bounds how long calls may still take",
 		}
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &llm.Error{
 			Code: llm.CodeTimeout, Message: "the call's deadline passed before an answer was accepted",
 			Hint: "limits.deadline in weir.yaml bounds a call over all its attempts",

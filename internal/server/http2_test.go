@@ -81,7 +81,7 @@ func TestOverHTTP2CallsAreTurnedAwayToo(t *testing.T) {
 func TestSlowHTTP2ReadersAreCutOff(t *testing.T) {
 	t.Parallel()
 	gone := make(chan bool, 1)
-	h := playedBy(t, lavish(gone), server.Options{Patience: short})
+	h := playedBy(t, lavish(gone), server.Options{Patience: server.Patience{Stall: short.Stall}})
 	resp, err := http2(t).Do(h.request(t.Context(), endpoints[0], chat("gpt", "q", true)))
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weirhq/weir/internal/server"
 )
@@ -302,7 +303,15 @@ func (h *house) occupy(t *testing.T, c net.Conn, begun <-chan bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-begun
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-begun:
+	case <-timer.C:
+		got := make([]byte, 1<<10)
+		n, err := c.Read(got)
+		t.Fatalf("no stream has begun after %v: %s, %v", patience, got[:n], err)
+	}
 }
 
 // closed waits until the server closes a connection.
