@@ -168,7 +168,10 @@ func (h *house) leave(t *testing.T, p *script, l *leaving) {
 		t.Error(err)
 		return
 	}
-	<-l.said
+	if !came(l.said) {
+		t.Errorf("%s: the provider was not asked", l.name)
+		return
+	}
 	if _, told := l.frames(); l.seenByClient() {
 		word := strconv.Itoa(1000 + min(l.at, told) - (told - l.words) - 1)
 		if err := until(c, word); err != nil {
@@ -187,7 +190,21 @@ func (h *house) leave(t *testing.T, p *script, l *leaving) {
 	}
 	l.killed = time.Now()
 	_ = c.Close()
-	<-l.left
+	if !came(l.left) {
+		t.Errorf("%s: the provider was not left", l.name)
+	}
+}
+
+// came waits until a channel is closed.
+func came(c <-chan struct{}) bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-c:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // until reads until a text has come.
