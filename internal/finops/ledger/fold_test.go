@@ -144,6 +144,19 @@ func TestUsageByLayer(t *testing.T) {
 	}
 }
 
+// TestASummaryThatIsThrownAwayIsNoEscalation holds that what a compressor wrote for a first layer is waste, and no answer of it.
+func TestASummaryThatIsThrownAwayIsNoEscalation(t *testing.T) {
+	summary := row(1, 1, flash, "top", call.Rejected, false)
+	summary.Attempt.Order.Purpose = call.Compress
+	u, err := ReadUsage(t.Context(), shelf{rows: []Entry{summary, row(1, 2, frontier, "top", call.Accepted, true)}}, Query{By: "layer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := u.Total; g.Calls != 1 || g.Escalated != 0 || g.Wasted != rowCost || g.Cost != 2*rowCost {
+		t.Errorf("calls %d, escalated %d, wasted %s of %s", g.Calls, g.Escalated, g.Wasted, g.Cost)
+	}
+}
+
 func TestUsageByEveryGroupingAddsUpToTheTotal(t *testing.T) {
 	for _, by := range Groupings {
 		u, err := ReadUsage(t.Context(), cascade(), Query{By: by})

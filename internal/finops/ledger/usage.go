@@ -196,7 +196,8 @@ func (t *tally) follow(a *call.Attempt, in *sums) {
 			c.seen = append(c.seen, s)
 			s.Calls++
 		}
-		if a.Verdict.Result == call.Rejected && !slices.Contains(c.rejected, s) {
+		refused := a.Verdict.Result == call.Rejected && a.Order.Purpose != call.Compress // a summary is no answer
+		if refused && !slices.Contains(c.rejected, s) {
 			c.rejected = append(c.rejected, s)
 			s.Escalated++
 		}
