@@ -8,7 +8,7 @@ KILLS    ?= 1000
 TOOLS    := $(CURDIR)/.cache/tools
 # Where threads meet: the packages that are worth the ten times slower race build.
 RACE     := ./internal/gateway/... ./internal/finops/ledger/... ./internal/finops/budget/... \
-            ./internal/models/upstream/... ./internal/routing/cascade/... ./internal/server/...
+            ./internal/models/upstream/... ./internal/routing/cascade/... ./internal/routing/session/... ./internal/server/...
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test conformance race lint fmt bench microbench fuzz show show-kills show-fuzz kill tools

@@ -91,8 +91,12 @@ func TestAClientOfAHeldStreamIsKeptAwake(t *testing.T) {
 			}
 			p.tell <- answerChunks("42")
 			close(p.tell)
-			if rest := read(t, resp.Body, s.end); !strings.Contains(rest, "42") {
+			rest := read(t, resp.Body, s.end)
+			if !strings.Contains(rest, "42") {
 				t.Errorf("the answer:\n%s", rest)
+			}
+			if start, _, ok := strings.Cut(rest, "event: content_block_start"); ok && !strings.Contains(start, `"input_tokens":10,`) {
+				t.Errorf("the usage is known before the answer leaves, and its beginning does not tell it:\n%s", start)
 			}
 			st := h.story(answer{header: resp.Header})
 			if st.path() != "mini:ok:accepted" || st.Attempts[0].Clocks.FirstByte >= st.Attempts[0].Clocks.Accepted {

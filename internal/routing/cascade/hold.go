@@ -162,6 +162,11 @@ func (r *run) deliver(h *held) error {
 	if err := r.sink.Answer(h.order); err != nil {
 		return err
 	}
+	if h.answer != nil && h.answer.Usage != nil { // known ahead, for dialects whose streams begin with it
+		if err := r.sink.Frame(llm.Delta{Events: []llm.Event{{Kind: llm.EvMeter, Usage: h.answer.Usage}}}); err != nil {
+			return err
+		}
+	}
 	if h.repaired {
 		return r.sink.Frame(llm.Delta{Final: h.answer, Terminal: true})
 	}
