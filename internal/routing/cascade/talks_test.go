@@ -270,7 +270,7 @@ func loosePair(msgs []llm.Message) string {
 
 // TestNoTalkReachesABriefLayerRaw sends random conversations through a cascade whose edge fails. WEIR_TALKS says how many.
 func TestNoTalkReachesABriefLayerRaw(t *testing.T) {
-	talks := 3000
+	talks := 1500
 	if s := os.Getenv("WEIR_TALKS"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
