@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ import (
 
 // books records every hold and row, and what happened in which order.
 type books struct {
+	mu       sync.Mutex // of order: keep-alives come from a timer
 	order    []string
 	holds    map[string]int // open holds by name
 	settled  []money.Nano
@@ -38,6 +40,13 @@ type books struct {
 	lost     bool // rows never become durable
 	sick     error
 	told     []gateway.Done
+}
+
+// note adds to what happened.
+func (b *books) note(what string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.order = append(b.order, what)
 }
 
 type hold struct {
@@ -57,7 +66,7 @@ func (h *hold) end(how string, _ money.Nano) {
 		panic("a hold ended twice")
 	}
 	h.done = true
-	h.b.order = append(h.b.order, how)
+	h.b.note(how)
 	h.b.holds["open"]--
 }
 
@@ -65,7 +74,7 @@ func (b *books) Hold(context.Context, call.Facts, money.Nano) (gateway.Hold, err
 	if b.noBudget {
 		return nil, &llm.Error{Code: llm.CodeBudget, Message: "spent"}
 	}
-	b.order = append(b.order, "hold")
+	b.note("hold")
 	b.holds["open"]++
 	return &hold{b: b}, nil
 }
@@ -74,18 +83,18 @@ func (b *books) Begin(ledger.Intent) error {
 	if b.full {
 		return &llm.Error{Code: llm.CodeLedger, Message: "stalled"}
 	}
-	b.order = append(b.order, "intent")
+	b.note("intent")
 	return nil
 }
 
 func (b *books) End(a call.Attempt) ledger.LSN {
-	b.order = append(b.order, "row")
+	b.note("row")
 	b.rows = append(b.rows, a)
 	return ledger.LSN(len(b.rows))
 }
 
 func (b *books) Durable(context.Context, ledger.LSN) error {
-	b.order = append(b.order, "durable")
+	b.note("durable")
 	if b.lost {
 		return errors.New("the disk is full")
 	}
@@ -107,7 +116,7 @@ type provider struct {
 }
 
 func (p *provider) Send(context.Context, call.Target, call.Wire) (*call.Reply, error) {
-	p.b.order = append(p.b.order, "send")
+	p.b.note("send")
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -133,10 +142,10 @@ func (c *client) Write(b []byte, _ bool) error {
 		return errors.New("broken pipe")
 	}
 	if len(b) == 0 {
-		c.b.order = append(c.b.order, "flush")
+		c.b.note("flush")
 		return nil
 	}
-	c.b.order = append(c.b.order, "write")
+	c.b.note("write")
 	c.got.Write(b)
 	return nil
 }

@@ -47,11 +47,12 @@ func TestAPulseBeatsOnlyIntoSilence(t *testing.T) {
 func TestAPulseNobodyReadsEndsTheCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out, gone := &script{start: time.Now(), err: errors.New("broken pipe")}, 0
+		out := &script{start: time.Now(), err: errors.New("broken pipe")}
+		gone := 0
 		p := &pulse{out: out, every: time.Second, alive: []byte("alive"), gone: func() { gone++ }}
 		p.start()
 		wait(time.Minute)
-		if gone != 1 || len(out.said) != 1 {
+		if p.stop(); gone != 1 || len(out.said) != 1 {
 			t.Errorf("gone %d times, %v", gone, out.said)
 		}
 	})
