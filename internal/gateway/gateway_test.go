@@ -347,7 +347,7 @@ func TestUsageIsAwaitedTwoSeconds(t *testing.T) {
 		if err != nil || time.Since(begun) != 2*time.Second {
 			t.Errorf("err %v after %v, want none after 2s", err, time.Since(begun))
 		}
-		if r := b.rows[0]; r.Outcome != call.OK || r.Settlement != call.Estimated || !strings.HasSuffix(c.got.String(), stop) {
+		if r := b.rows[0]; r.Outcome != call.OK || r.Settlement != call.Estimated || !strings.HasSuffix(c.got.String(), stop+done) {
 			t.Errorf("row %s %s; client got %q", r.Outcome, r.Settlement, c.got.String())
 		}
 	})

@@ -129,6 +129,7 @@ type seen struct {
 	raw     []byte
 	final   *llm.Response // where it was decoded anyway
 	over    bool          // it was larger than is kept
+	size    int           // bytes that the copy keeps in memory
 }
 
 // see keeps a copy of an answer that goes by, if the call was drawn.
@@ -140,11 +141,14 @@ func (w *watched) see(x *exchange, d llm.Delta) {
 	if s.attempt != x.a.N {
 		*s = seen{attempt: x.a.N, dialect: x.a.Order.Target.Dialect, framed: x.reader != nil}
 	}
+	n := max(len(d.Raw), d.Bytes)
+	s.size += n
 	switch {
+	case s.over:
+	case s.size > maxSeen, s.framed && x.d.keep(n) != nil: // the copy goes, the answer goes on
+		s.over, s.raw, s.final, s.size = true, nil, nil, 0
 	case d.Final != nil:
 		s.final, s.raw = d.Final, nil
-	case s.over || len(s.raw)+len(d.Raw) > maxSeen:
-		s.over, s.raw = true, nil
 	case !s.framed:
 		s.raw = d.Raw // the body is nobody's but this call's
 	default:
@@ -192,7 +196,7 @@ func (g *Gateway) follow(d *dispatch, f call.Facts, raw *call.Raw, err error) {
 		return
 	}
 	j := &shadow{call: d, facts: f, forward: raw.Forward}
-	if g.shadows.room(len(raw.Body)) {
+	if g.shadows.room(j, len(raw.Body)+w.shadow.size) {
 		j.body = bytes.Clone(raw.Body) // the call's own buffer goes to the next one
 		if g.shadows.add(j, g.runShadow) {
 			return

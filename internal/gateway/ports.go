@@ -68,10 +68,12 @@ type memory interface {
 	Give(key string, n int64)
 }
 
-// waker is a Front that can keep a waiting client of a stream awake.
-type waker interface {
+// framer is a Front that knows the frames around an answer's own.
+type framer interface {
 	// KeepAlive is what may stand between any two frames of a stream, and before the first: it says nothing.
 	KeepAlive() []byte
+	// EndMark is the last frame of a stream that ends as it should.
+	EndMark() []byte
 }
 
 type holder interface {

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirhq/weir/internal/llm"
+	"github.com/weirhq/weir/internal/wire/openai"
 )
 
 // script is an Out that notes what is written and when, and may fail.
@@ -56,6 +59,20 @@ func TestAPulseNobodyReadsEndsTheCall(t *testing.T) {
 			t.Errorf("gone %d times, %v", gone, out.said)
 		}
 	})
+}
+
+// TestNoKeepAliveComesBetweenAnErrorAndItsStatus ends a call that has said nothing, with the timer about to fire.
+func TestNoKeepAliveComesBetweenAnErrorAndItsStatus(t *testing.T) {
+	t.Parallel()
+	out := &script{start: time.Now()}
+	s := &sink{out: out, front: openai.Front{}, env: llm.Envelope{Stream: true}, d: &dispatch{}}
+	s.pulse = pulse{out: out, every: time.Hour, alive: []byte("alive"), gone: func() {}}
+	s.pulse.start()
+	err := s.end(&llm.Error{Code: llm.CodeUpstream, Message: "down"})
+	s.pulse.beat()
+	if err == nil || s.pulse.begun() || len(out.said) > 0 {
+		t.Errorf("%v; the client was told %q with status 200, and the error to nobody", err, out.said)
+	}
 }
 
 // wait lets the bubble's clock go on.

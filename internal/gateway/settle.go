@@ -23,7 +23,7 @@ func (x *exchange) Close() (call.Attempt, error) {
 	case x.finished:
 		x.a.Outcome = call.OK
 	case x.failure == nil || (x.ctx != nil && x.ctx.Err() != nil):
-		x.a.Outcome, x.a.Err = call.Canceled, ending(x.ctx)
+		x.a.Outcome, x.a.Err = call.Canceled, x.ending()
 	default:
 		x.a.Outcome, x.a.Err = call.Cut, string(x.failure.Code)
 	}
@@ -63,6 +63,16 @@ func ending(ctx context.Context) string {
 		return call.GivenUp
 	}
 	return "canceled"
+}
+
+// ending says why an answer was not read on: for what the cascade judged of it, or since its context ended.
+func (x *exchange) ending() string {
+	why := ending(x.ctx)
+	if v := x.a.Verdict; why == "canceled" && v.Result == call.Errored && v.Reason != "" && v.Reason != string(llm.CodeInternal) &&
+		(x.ctx == nil || x.ctx.Err() == nil) {
+		return v.Reason
+	}
+	return why
 }
 
 // estimatedInput is the likely number of tokens of the request.

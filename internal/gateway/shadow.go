@@ -19,7 +19,7 @@ import (
 const (
 	shadowsAtOnce  = 4
 	shadowsWaiting = 256
-	shadowBytes    = 32 << 20 // of the requests of those that wait and run
+	shadowBytes    = 32 << 20 // of the requests and answers of those that wait and run
 )
 
 // shadows are the cascades that run beside calls, after their answers.
@@ -39,16 +39,18 @@ type shadow struct {
 	call    *dispatch
 	facts   call.Facts
 	body    []byte // a copy
+	bytes   int    // that it keeps in memory: the copy, and that of the answer
 	forward []call.Field
 }
 
-// room reserves a place for a request of n bytes; add must follow. False = there is none.
-func (s *shadows) room(n int) bool {
+// room reserves a place for a shadow that keeps n bytes; add must follow. False = there is none.
+func (s *shadows) room(j *shadow, n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || len(s.waiting) >= shadowsWaiting || s.bytes+n > shadowBytes {
 		return false
 	}
+	j.bytes = n
 	s.bytes += n
 	return true
 }
@@ -80,7 +82,7 @@ func (s *shadows) next(ended *shadow) *shadow {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ended != nil {
-		s.bytes -= len(ended.body)
+		s.bytes -= ended.bytes
 	}
 	if len(s.waiting) == 0 || s.closed {
 		s.running--

@@ -24,7 +24,9 @@ type sink struct {
 	writer    wire.StreamWriter // when frames are translated
 	ended     bool              // the writer was told of the stream's end
 	terminal  bool
+	lead      []byte // frames before the first that says something: comments, pings
 	kept      []byte
+	mark      []byte // of the end of a stream in the caller's dialect
 	committed bool
 	unflushed bool // the last write waits for more
 	buf       []byte
@@ -36,8 +38,8 @@ var _ cascade.Sink = (*sink)(nil)
 func (g *Gateway) sink(d *dispatch, in Inbound, out Out, env llm.Envelope, f call.Facts, gone func()) *sink {
 	s := &sink{out: out, front: g.Fronts[in.Dialect], env: env, d: d, facts: f}
 	s.pulse = pulse{out: out, gone: gone, early: Head{Stream: true, Early: true, Class: f.Class.Name()}}
-	if w, ok := s.front.(waker); ok && env.Stream {
-		s.pulse.every, s.pulse.alive = d.keepAlive, w.KeepAlive()
+	if w, ok := s.front.(framer); ok && env.Stream {
+		s.pulse.every, s.pulse.alive, s.mark = d.keepAlive, w.KeepAlive(), w.EndMark()
 	}
 	s.pulse.first = func() { d.began.Store(int64(g.Now().Sub(f.Start))) }
 	return s
@@ -55,7 +57,7 @@ func (s *sink) Committed() bool { return s.committed }
 // Answer says whose answer follows.
 func (s *sink) Answer(o call.Order) error {
 	// What an attempt before had kept back was never released: it goes with it.
-	s.order, s.kept, s.terminal, s.writer, s.ended = o, nil, false, nil, false
+	s.order, s.lead, s.kept, s.terminal, s.writer, s.ended = o, nil, nil, false, nil, false
 	return nil
 }
 
@@ -65,7 +67,7 @@ func (s *sink) Frame(d llm.Delta) error {
 	if err != nil {
 		return err
 	}
-	if !s.terminal && (d.Terminal || callsTool(d.Events)) {
+	if !s.terminal && (d.Terminal || d.Calls || callsTool(d.Events)) {
 		s.terminal = true
 		s.pulse.start()
 	}
@@ -77,6 +79,10 @@ func (s *sink) Frame(d llm.Delta) error {
 			return err
 		}
 		s.kept = append(s.kept, out...)
+	case len(out) > 0 && !s.committed && s.silent(d) && len(s.lead)+len(out) <= mostLead:
+		s.lead = append(s.lead, out...) // it is no answer: another target may still be asked
+		s.pulse.start()
+		return nil
 	case len(out) > 0:
 		s.unflushed = d.More
 		return s.write(out, d.More)
@@ -91,6 +97,9 @@ func (s *sink) Frame(d llm.Delta) error {
 // encode is a frame in the caller's dialect: the provider's own bytes where the dialects are one.
 func (s *sink) encode(d llm.Delta) ([]byte, error) {
 	same := s.order.Target.Dialect == s.facts.Dialect && s.writer == nil
+	for i := range d.Events {
+		s.ended = s.ended || d.Events[i].Kind == llm.EvEnd
+	}
 	switch {
 	case same && len(d.Raw) > 0:
 		return d.Raw, nil
@@ -117,6 +126,15 @@ func (s *sink) encode(d llm.Delta) ([]byte, error) {
 	return s.buf, nil
 }
 
+// mostLead bounds what is kept of frames that say nothing.
+const mostLead = 16 << 10 // bytes
+
+// silent reports whether a frame says nothing of an answer: a comment, a ping.
+func (s *sink) silent(d llm.Delta) bool {
+	return s.env.Stream && d.Bytes == 0 && d.Final == nil &&
+		!slices.ContainsFunc(d.Events, func(ev llm.Event) bool { return ev.Kind != llm.EvPing })
+}
+
 // callsTool reports whether a frame begins a tool call.
 func callsTool(events []llm.Event) bool {
 	return slices.ContainsFunc(events, func(ev llm.Event) bool { return ev.Kind == llm.EvToolStart })
@@ -124,19 +142,27 @@ func callsTool(events []llm.Event) bool {
 
 func (s *sink) write(b []byte, more bool) error {
 	s.committed = true
+	if len(s.lead) > 0 {
+		b, s.lead = append(s.lead, b...), nil
+	}
 	return s.pulse.write(b, more, func() { s.out.Head(s.head(!s.env.Stream)) })
 }
 
 // end releases what was kept back, or tells of the error in band when the answer has begun. It returns the error.
 func (s *sink) end(err error) error {
+	s.pulse.stop() // whether headers have left does not change any more
 	if err != nil {
 		if s.pulse.begun() && llm.AsError(err).Code != llm.CodeCanceled {
 			_ = s.pulse.write(s.front.Error(llm.AsError(err), true), false, nil)
 		}
 		return err
 	}
-	if s.writer != nil && !s.ended {
+	switch {
+	case s.ended || !s.env.Stream || len(s.kept) == 0:
+	case s.writer != nil:
 		s.kept = s.writer.Write(s.kept, llm.Event{Kind: llm.EvEnd})
+	default: // the provider closed after its last word, or was not waited for
+		s.kept = append(s.kept, s.mark...)
 	}
 	if len(s.kept) > 0 {
 		return s.write(s.kept, false)

@@ -42,6 +42,7 @@ type Delta struct {
 	Events   []Event // what the frame says; a live same-dialect stream decodes only frames that carry usage, stop, tools or errors
 	Bytes    int     // bytes of answer text (escapes not undone) in this frame: the estimate when no usage comes
 	More     bool    // the next frame is already here: no need to flush after this one
+	Calls    bool    // holds a piece of a tool call, also of a kind that events do not tell
 	Terminal bool    // from here on an agent may act: finish_reason chunk, message_delta, finishReason chunk, or the body
 	Final    *Response
 }

@@ -143,6 +143,8 @@ type Response struct {
 	Created     int64 // unix seconds; 0 = not told
 	Choices     []Choice
 	Usage       *Usage // nil = the provider told none
+	// Sealed: beside Choices its own bytes hold what the model's next turn needs, signed; written anew it would be lost.
+	Sealed bool
 }
 
 // Text joins the text parts of choice i.

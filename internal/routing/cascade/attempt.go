@@ -63,6 +63,9 @@ func (r *run) attempt(ctx context.Context, l *Layer, o call.Order, brief *briefN
 		return r.release(ex, l, h)
 	}
 	fixed := validate.Repair(r.request(), h.answer, l.JSON)
+	if h.answer.Sealed && o.Target.Dialect == r.facts.Dialect { // mended, it would lose what its model needs back
+		fixed = validate.Repaired{Answer: h.answer}
+	}
 	h.answer, h.repaired = fixed.Answer, fixed.Changed
 	v, doubt := r.judge(l, h.answer)
 	v.Passed, v.Repaired = validate.Passed(v.Check, validate.Basic(), l.Checks), call.FindingOf(fixed.Changed)

@@ -11,6 +11,7 @@ package cascade
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/weirhq/weir/internal/call"
@@ -134,6 +135,7 @@ func (r *run) layer(ctx context.Context, i int) (done bool, err error) {
 	payload, brief, err := r.payload(ctx, l)
 	if err != nil {
 		r.lastErr = llm.AsError(err)
+		r.plan.Skips = append(slices.Clip(r.plan.Skips), Skip{Layer: l.Name, Why: r.lastErr.Message})
 		return false, nil
 	}
 	t := turns{targets: l.Targets, pinned: l.Pinned, first: r.first(l)}
@@ -155,14 +157,14 @@ func (r *run) layer(ctx context.Context, i int) (done bool, err error) {
 		o.Notes = r.notes(brief, nil, nil)
 		done, failed := r.attempt(ctx, l, o, brief)
 		switch {
-		case done:
-			return true, nil
+		case done: // unless the caller could not be given it
+			return true, failed
 		case failed == nil: // judged and rejected: the next layer's turn
 			r.lastErr = nil
 			return false, nil
 		}
-		if ctx.Err() != nil && !r.sink.Committed() {
-			return r.givenUp(l, context.Cause(ctx))
+		if over := r.over(ctx, failed); over != nil {
+			return r.givenUp(l, over)
 		}
 		if stop, err := r.stop(failed); stop {
 			return err == nil, err

@@ -99,7 +99,14 @@ func (r *run) early(l *Layer) func(string) bool {
 	if q := r.request(); q.Format != nil || len(q.Tools) > 0 {
 		return nil
 	}
-	return func(text string) bool { return validate.Decided(l.Checks, text) }
+	next := 0 // bytes: a beginning is looked at again when a share more has come, so that the cost stays linear
+	return func(text string) bool {
+		if len(text) < next {
+			return false
+		}
+		next = len(text) + max(24, len(text)/16)
+		return validate.Decided(l.Checks, text)
+	}
 }
 
 // release lets an answer go whose beginning has decided its checks, and hands the rest to the caller as it comes. How the
@@ -140,6 +147,19 @@ func (r *run) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 		end()
 		over(nil)
 	}
+}
+
+// over is why the layer's time ended an attempt; nil = it did not. An answer that has begun is no longer bound by it.
+func (r *run) over(ctx context.Context, failed error) error {
+	switch {
+	case r.sink.Committed():
+		return nil
+	case errors.Is(failed, call.ErrGivenUp): // the clock struck, and has not ended the context yet
+		return call.ErrGivenUp
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // givenUp ends a layer that used up its time; the next one is asked. Any other end is the call's.

@@ -2,6 +2,7 @@ package cascade
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -253,4 +254,43 @@ func (lateCheck) Name() string      { return "late" }
 func (lateCheck) Holds(string) bool { return true }
 func (lateCheck) Judge(validate.Subject) validate.Finding {
 	return validate.Finding{Check: "late", Reason: "too late"}
+}
+
+// TestAnAnswerThatCannotBeHandedOverIsAnError has the caller leave before an accepted answer reaches it.
+func TestAnAnswerThatCannotBeHandedOverIsAnError(t *testing.T) {
+	t.Parallel()
+	s := &scripted{t: t, lines: []reply{{text: "accepted"}}}
+	p := Plan{Layers: []Layer{layer(1, nil, "flash"), layer(2, nil, "pro")}, Attempts: 6, Stream: true, N: 1}
+	err := new(Cascade).Run(t.Context(), s, call.Facts{Dialect: llm.OpenAI}, p, request("q"), &caller{gone: true})
+	if !errors.Is(err, context.Canceled) || len(s.seen) != 1 {
+		t.Errorf("%v after %v", err, s.seen)
+	}
+}
+
+// TestALayersTimeIsOverOnce tells the clock of a layer from other ends, also before it has ended the layer's context.
+func TestALayersTimeIsOverOnce(t *testing.T) {
+	t.Parallel()
+	over, end := context.WithCancelCause(t.Context())
+	end(call.ErrGivenUp)
+	down := &llm.Error{Code: llm.CodeUpstream, Message: "down"}
+	for _, tc := range []struct {
+		name   string
+		ctx    context.Context
+		failed error
+		begun  bool
+		want   error
+	}{
+		{"the clock struck and the context ended", over, down, false, call.ErrGivenUp},
+		{"the clock struck, the context did not end yet", t.Context(), call.ErrGivenUp, false, call.ErrGivenUp},
+		{"another failure", t.Context(), down, false, nil},
+		{"an answer that has begun", over, down, true, nil},
+	} {
+		c := &caller{}
+		if tc.begun {
+			c.got.WriteString("begun")
+		}
+		if got := (&run{sink: c}).over(tc.ctx, tc.failed); !errors.Is(got, tc.want) {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
 }

@@ -1,6 +1,9 @@
 package validate
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Bounds of the text by which an answer may be let go: from the first on its opening words tell whether it declines, and
 // past the second a pattern that has not matched is left to the answer's end.
@@ -19,10 +22,12 @@ type Early interface {
 // Decided reports whether the checks, and those of Basic that text can fail, pass every answer that begins so and goes on
 // as text. That it may still be cut off at its token limit is not known before its end.
 func Decided(checks []Check, beginning string) bool {
-	if len(beginning) > mostEarly || len(strings.TrimSpace(beginning)) < leastEarly {
+	if len(beginning) > mostEarly {
 		return false
 	}
-	if hedges(beginning[:min(len(beginning), shortAnswer)]) {
+	opening := strings.TrimLeftFunc(beginning, func(r rune) bool { return !unicode.IsLetter(r) })
+	opening = opening[:min(len(opening), shortAnswer)]
+	if len(fold(opening)) < leastEarly || hedges(opening) {
 		return false
 	}
 	for _, c := range checks {

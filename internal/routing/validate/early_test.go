@@ -69,3 +69,15 @@ func TestOnlySomeChecksAreDecidedEarly(t *testing.T) {
 		}
 	}
 }
+
+// TestABeginningIsMeasuredByItsWords holds that rules and space before the first words, or within them, decide nothing.
+func TestABeginningIsMeasuredByItsWords(t *testing.T) {
+	t.Parallel()
+	for _, beginning := range []string{
+		strings.Repeat("-", 170) + "\n\n", "> " + strings.Repeat("=", 160) + "\n\nI can", "I" + strings.Repeat("\n", 170) + "c", "",
+	} {
+		if Decided(nil, beginning) {
+			t.Errorf("%.30q... is let go", beginning)
+		}
+	}
+}

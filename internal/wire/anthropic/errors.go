@@ -27,6 +27,11 @@ func (Front) Error(e *llm.Error, inBand bool) []byte {
 // KeepAlive is the dialect's own ping, which may come at any time.
 func (Front) KeepAlive() []byte { return []byte("event: ping\ndata: {\"type\": \"ping\"}\n\n") }
 
+// EndMark is what every stream ends with.
+func (Front) EndMark() []byte {
+	return []byte("event: message_stop\ndata: {\"type\": \"message_stop\"}\n\n")
+}
+
 // appendErrorEvent never says overloaded_error: clients ask again for that word, which would cost a whole cascade once more.
 func appendErrorEvent(dst []byte, e *llm.Error) []byte {
 	kind := typeOf(e)

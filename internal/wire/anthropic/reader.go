@@ -1,6 +1,8 @@
 package anthropic
 
 import (
+	"strings"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/weirhq/weir/internal/llm"
@@ -172,6 +174,7 @@ func (r *reader) onMessageDelta(d *llm.Delta, ev *event, data []byte) {
 func (r *reader) onBlock(d *llm.Delta, ev *event, data []byte) {
 	b := &ev.block
 	d.Bytes = b.text.Len() + b.thinking.Len()
+	d.Calls = strings.HasSuffix(b.kind, "tool_use") // those of the provider's own tools too
 	if b.kind != typeToolUse && !r.full {
 		return
 	}

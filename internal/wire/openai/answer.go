@@ -14,9 +14,10 @@ var (
 		"usage", "error", "x_groq")
 	groqKeys   = scan.NewKeys("usage")
 	choiceKeys = scan.NewKeys("index", "message", "delta", "finish_reason", "logprobs")
-	speechKeys = scan.NewKeys("role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls",
-		"function_call")
-	pieceKeys = scan.NewKeys("type", "text", "thinking")
+	speechKeys = scan.NewKeys("role", "content", "refusal", "reasoning_content", "reasoning", "reasoning_details",
+		"tool_calls", "function_call", "extra_content")
+	calledKeys = scan.NewKeys("id", "type", "index", "function", "extra_content")
+	pieceKeys  = scan.NewKeys("type", "text", "thinking")
 )
 
 // maxTools bounds the tool calls of one choice that an answer may make Weir keep.
@@ -40,6 +41,9 @@ type walker struct {
 	usage      llm.Span // the usage member, key to value
 	usageAt    bool     // there is one that is not null
 	hasChoices bool
+	calls      bool // a piece of a tool call, of whatever kind
+
+	sealed bool // members were told that only the provider's own bytes carry
 }
 
 // choice is what was told of one choice so far.
@@ -63,7 +67,7 @@ func (w *walker) read(text []byte, isError bool) error {
 	if w.whole {
 		w.events = make([]llm.Event, 0, 4)
 	}
-	w.usage, w.usageAt, w.hasChoices = llm.Span{}, false, false
+	w.usage, w.usageAt, w.hasChoices, w.calls = llm.Span{}, false, false, false
 	var meter, groq *llm.Usage
 	var failure *llm.Error
 	head := w.start
@@ -355,15 +359,27 @@ func (w *walker) speech() {
 		case "tool_calls":
 			if !w.Null() {
 				for w.Array(); w.More(); {
+					w.calls = true
 					w.call()
 				}
 			}
+		case "reasoning_details", "extra_content":
+			w.seal()
 		case "function_call":
 			if !w.Null() {
+				w.calls = true
 				name, args := w.function()
 				w.called(llm.Event{Kind: llm.EvToolStart, Name: name}, args)
 			}
 		}
+	}
+}
+
+// seal notes a member, unless it is null, that holds what a model signed.
+func (w *walker) seal() {
+	if !w.Null() {
+		w.sealed = true
+		w.Skip()
 	}
 }
 
@@ -420,9 +436,11 @@ func (w *walker) call() {
 		ev.Tool = w.Index()
 	}
 	var args scan.Str
-	w.Object(callKeys)
+	w.Object(calledKeys)
 	for w.Next() {
 		switch w.Key() {
+		case "extra_content":
+			w.seal()
 		case "index":
 			if w.Kind() == scan.Number {
 				ev.Tool = int(count(w.Cursor, w.text))

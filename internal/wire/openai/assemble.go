@@ -69,9 +69,10 @@ func (a *assembly) take(ev llm.Event) {
 }
 
 // response is the answer so far.
-func (a *assembly) response(created int64) *llm.Response {
+func (a *assembly) response(created int64, sealed bool) *llm.Response {
 	r := &llm.Response{
-		ID: a.head.ID, Model: a.head.Model, Fingerprint: a.head.Fingerprint, Created: created, Usage: a.usage,
+		Sealed: sealed,
+		ID:     a.head.ID, Model: a.head.Model, Fingerprint: a.head.Fingerprint, Created: created, Usage: a.usage,
 		Choices: make([]llm.Choice, len(a.choices)),
 	}
 	for i, s := range a.choices {

@@ -42,6 +42,9 @@ func (Front) Error(e *llm.Error, inBand bool) []byte {
 // frame, and fail.
 func (Front) KeepAlive() []byte { return []byte(": weir\n") }
 
+// EndMark is what every stream ends with.
+func (Front) EndMark() []byte { return []byte("data: [DONE]\n\n") }
+
 // noRetry is the type of an error in band that clients would otherwise take for one that passes. There is no header left
 // that could tell them not to ask again, which would cost the whole cascade once more: the Vercel AI SDK asks three times
 // unless type or code hold a word like invalid.

@@ -16,7 +16,7 @@ func (Back) Response(body []byte) (*llm.Response, error) {
 		a.take(ev)
 	}
 	a.grow(len(w.state))
-	return a.response(w.created), nil
+	return a.response(w.created, w.sealed), nil
 }
 
 // Peek scans the body of a non-streamed answer without decoding its content: EvStart, then an EvToolStart a tool call

@@ -67,7 +67,9 @@ func (r *reader) Read(frame []byte) (llm.Delta, error) {
 			r.sum.take(*ev)
 		}
 	}
-	return llm.Delta{Raw: r.raw(frame, data), Events: r.w.events, Bytes: r.w.bytes, Terminal: r.terminal}, nil
+	return llm.Delta{
+		Raw: r.raw(frame, data), Events: r.w.events, Bytes: r.w.bytes, Calls: r.w.calls, Terminal: r.terminal,
+	}, nil
 }
 
 // raw is the frame as the client gets it.
@@ -114,7 +116,7 @@ func (r *reader) Finish() (*llm.Response, bool) {
 		return nil, complete
 	}
 	r.sum.grow(len(r.w.state))
-	return r.sum.response(r.w.created), complete
+	return r.sum.response(r.w.created, r.w.sealed), complete
 }
 
 // stopped reports whether every choice that began has stopped, and one did.
