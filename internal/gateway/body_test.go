@@ -29,7 +29,7 @@ func TestAnswersAreReadWhateverTheHeaderTells(t *testing.T) {
 				"in halves":   iotest.HalfReader(strings.NewReader(text)),
 				"with EOF":    iotest.DataErrReader(strings.NewReader(text)),
 			} {
-				got, err := readAnswer(src, h)
+				got, err := readAnswer(src, h, unbounded)
 				if err != nil || string(got) != text {
 					t.Errorf("%d bytes, told %q, %s: read %d, %v", size, told, name, len(got), err)
 				}
@@ -40,7 +40,7 @@ func TestAnswersAreReadWhateverTheHeaderTells(t *testing.T) {
 
 func TestALengthReservesAtMostOneMiB(t *testing.T) {
 	for told, want := range map[string]int{"1000": 1001, "1048576": sizedAhead + 1, "67108864": sizedAhead + 1, "0": leastRoom} {
-		got, err := readAnswer(strings.NewReader("{}"), http.Header{"Content-Length": {told}})
+		got, err := readAnswer(strings.NewReader("{}"), http.Header{"Content-Length": {told}}, unbounded)
 		if err != nil || cap(got) != want {
 			t.Errorf("told %s: room for %d, want %d (%v)", told, cap(got), want, err)
 		}
@@ -49,7 +49,7 @@ func TestALengthReservesAtMostOneMiB(t *testing.T) {
 
 func TestAnAnswerThatIsTooLargeIsRefused(t *testing.T) {
 	for size, tooLarge := range map[int]bool{maxAnswer: false, maxAnswer + 1: true, maxAnswer + 5<<20: true} {
-		b, err := readAnswer(bytes.NewReader(make([]byte, size)), nil)
+		b, err := readAnswer(bytes.NewReader(make([]byte, size)), nil, unbounded)
 		if (err != nil) != tooLarge || !tooLarge && len(b) != size {
 			t.Errorf("%d bytes: read %d, %v", size, len(b), err)
 		}
@@ -62,7 +62,7 @@ func TestAnAnswerThatIsTooLargeIsRefused(t *testing.T) {
 
 func TestAnAnswerThatIsCutIsAnError(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader(`{"id":`), iotest.ErrReader(io.ErrUnexpectedEOF))
-	if b, err := readAnswer(broken, http.Header{"Content-Length": {"100"}}); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if b, err := readAnswer(broken, http.Header{"Content-Length": {"100"}}, unbounded); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("read %q, %v", b, err)
 	}
 }
@@ -75,8 +75,8 @@ func BenchmarkReadAnswer(b *testing.B) {
 			name string
 			read func(io.Reader) ([]byte, error)
 		}{
-			{"told", func(r io.Reader) ([]byte, error) { return readAnswer(r, h) }},
-			{"untold", func(r io.Reader) ([]byte, error) { return readAnswer(r, nil) }},
+			{"told", func(r io.Reader) ([]byte, error) { return readAnswer(r, h, unbounded) }},
+			{"untold", func(r io.Reader) ([]byte, error) { return readAnswer(r, nil, unbounded) }},
 			{"ReadAll", func(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxAnswer+1)) }},
 		} {
 			b.Run(strconv.Itoa(size)+"/"+tt.name, func(b *testing.B) {
@@ -90,5 +90,21 @@ func BenchmarkReadAnswer(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// unbounded is a memory that has room for all.
+func unbounded(int) error { return nil }
+
+func TestABodyIsCountedAsItComes(t *testing.T) {
+	full, counted := errors.New("full"), 0
+	b, err := readAnswer(bytes.NewReader(make([]byte, 1<<20)), nil, func(n int) error {
+		if counted += n; counted > 64<<10 {
+			return full
+		}
+		return nil
+	})
+	if !errors.Is(err, full) || b != nil || counted > 256<<10 {
+		t.Errorf("%d bytes, %v, after %d were counted", len(b), err, counted)
 	}
 }

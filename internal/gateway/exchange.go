@@ -93,11 +93,8 @@ func (x *exchange) Recv() (llm.Delta, error) {
 
 // body reads a non-streamed answer.
 func (x *exchange) body() (llm.Delta, error) {
-	body, err := readAnswer(x.reply.Body, x.reply.Header)
+	body, err := readAnswer(x.reply.Body, x.reply.Header, x.d.keep)
 	if err != nil {
-		return llm.Delta{}, err
-	}
-	if err := x.d.keep(len(body)); err != nil {
 		return llm.Delta{}, err
 	}
 	x.a.Clocks.ProviderTTF = x.since()
@@ -119,8 +116,9 @@ func (x *exchange) body() (llm.Delta, error) {
 	return d, nil
 }
 
-// readAnswer reads a body of at most maxAnswer bytes, into a buffer of the length that the header tells.
-func readAnswer(src io.Reader, h http.Header) ([]byte, error) {
+// readAnswer reads a body of at most maxAnswer bytes, into a buffer of the length that the header tells. keep counts them
+// as they come.
+func readAnswer(src io.Reader, h http.Header, keep func(int) error) ([]byte, error) {
 	room := leastRoom
 	if v := h["Content-Length"]; len(v) > 0 {
 		if n, err := strconv.Atoi(v[0]); err == nil && n > 0 {
@@ -131,6 +129,9 @@ func readAnswer(src io.Reader, h http.Header) ([]byte, error) {
 	for {
 		n, err := src.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
+		if full := keep(n); full != nil {
+			return nil, full
+		}
 		switch {
 		case len(b) > maxAnswer:
 			return nil, &llm.Error{Code: llm.CodeUpstream, Message: "the provider's answer is larger than 64 MiB"}

@@ -215,11 +215,14 @@ func (d *door) turnAway(w http.ResponseWriter, r *http.Request, front gateway.Fr
 	if over { // nothing was spent: clients may repeat it by themselves
 		w.Header()["X-Should-Retry"] = []string{"true"}
 	}
+	rc := http.NewResponseController(w)
 	if r.ProtoMajor > 1 {
 		writeError(w, front, err)
+		if over && rc.Flush() == nil { // a stream that rests keeps its place among those of its connection
+			d.calmed(r.Context())
+		}
 		return
 	}
-	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(linger)) // where it cannot be set, there is no connection to wait for
 	if errors.Is(err, os.ErrDeadlineExceeded) || r.ContentLength < 0 || r.ContentLength > unwanted || rc.EnableFullDuplex() != nil {
 		w.Header()["Connection"] = []string{"close"}
