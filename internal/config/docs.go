@@ -31,7 +31,7 @@ var docs = map[string]string{
 	"fileLimits.attempts": "Attempts that one call may make in all.",
 	"fileLimits.deadline": "Longest duration of a call.",
 	"fileLimits.drain":    "Time to finish calls after SIGTERM.",
-	"fileLimits.sessions": "Most conversations that are remembered, 1 to 3 KiB each; the one that was used longest ago goes first.",
+	"fileLimits.sessions": "Most conversations that are remembered, 1 to 5 KiB each; the one that was used longest ago goes first.",
 
 	"fileModel.vendor": "Who makes it.",
 	"fileModel.tier":   "Its class in the workforce. Needed for a model that the catalogue lacks.",

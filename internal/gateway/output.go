@@ -34,15 +34,22 @@ func (h *heard) stopped(why llm.StopReason) {
 	}
 }
 
-// mostIDs bounds the tool calls of an answer whose ids are kept.
+// mostIDs bounds the tool calls of an answer whose ids are kept: the first ones and the last, whose result mostly comes
+// last.
 const mostIDs = 32
 
 // called notes a tool call.
 func (h *heard) called(id string) {
 	h.tools++
-	if len(h.ids) < mostIDs {
-		h.ids = append(h.ids, id)
+	h.ids = withID(h.ids, id)
+}
+
+func withID(ids []string, id string) []string {
+	if len(ids) < mostIDs {
+		return append(ids, id)
 	}
+	ids[mostIDs-1] = id
+	return ids
 }
 
 // calls are the ids of the answer's tool calls.
@@ -53,8 +60,8 @@ func (h *heard) calls() []string {
 	var ids []string
 	for _, c := range h.final.Choices {
 		for _, p := range c.Parts {
-			if p.Kind == llm.ToolUse && len(ids) < mostIDs {
-				ids = append(ids, p.Tool.ID)
+			if p.Kind == llm.ToolUse {
+				ids = withID(ids, p.Tool.ID)
 			}
 		}
 	}

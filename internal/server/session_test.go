@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -224,6 +225,63 @@ func TestALoopWithoutThoughtsGoesToAModelThatThinks(t *testing.T) {
 		"mini:failed:errored mini:failed:errored "+haiku, haiku)
 	c.Do = s.Do
 	c.expect(t, c.ask(t, s.Questions[1]), haiku, haiku, haiku, haiku)
+}
+
+// paying are tool calls with ids, as they stand in an answer and in the request after it.
+func paying(name string, n int) string {
+	calls := make([]string, n)
+	for i := range calls {
+		calls[i] = fmt.Sprintf(`{"id":"%s-%d","type":"function","function":{"name":"pay","arguments":"{}"}}`, name, i)
+	}
+	return `"tool_calls":[` + strings.Join(calls, ",") + "]"
+}
+
+// TestAgentsOfOneNameKeepTheirModels has one agent wait for a tool while another of its name makes many calls: its loop
+// goes on at its model, and what that one signed goes to nobody else.
+func TestAgentsOfOneNameKeepTheirModels(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	sealed := map[bool]int{} // requests with what mini signed, by whether mini got them
+	h := played(t, func(w http.ResponseWriter, r *http.Request) {
+		b := bodyOf(t, r)
+		mini := strings.Contains(b, "mini-wire")
+		if strings.Contains(b, "SEALED-BY-MINI") {
+			mu.Lock()
+			sealed[mini]++
+			mu.Unlock()
+		}
+		calls := paying("b", 13)
+		switch {
+		case strings.Contains(b, "agent A"):
+			calls = paying("a", 40)
+		case mini:
+			whole(w, "", 10, 5) // rejected: empty
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":`+
+			`{"role":"assistant","content":null,%s},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":10,"completion_tokens":5}}`, calls)
+	}, "use: [mini], checks: [number]", "use: [mini]")
+	ask := func(want, messages string) {
+		t.Helper()
+		const tools = `"tools":[{"type":"function","function":{"name":"pay","parameters":{"type":"object"}}}],`
+		a := h.post("/v1/chat/completions", `{"model":"counting",`+tools+`"messages":[`+messages+`]}`, "x-session-id", "shared")
+		if got := h.story(a).path(); got != want {
+			t.Errorf("%s, want %s: %.200s", got, want, a.body)
+		}
+	}
+	const mini, gpt = "mini:ok:accepted", "gpt:ok:accepted"
+	result := func(id string) string { return fmt.Sprintf(`,{"role":"tool","tool_call_id":%q,"content":"done"}`, id) }
+	ask(mini, `{"role":"user","content":"agent A"}`)
+	ask("mini:ok:rejected "+gpt, `{"role":"user","content":"agent B"}`)
+	for range 3 {
+		ask(gpt, `{"role":"user","content":"agent B"},{"role":"assistant","content":null,`+paying("b", 13)+`}`+result("b-0"))
+	}
+	ask(mini, `{"role":"user","content":"agent A"},{"role":"assistant","content":null,"reasoning_details":[{"data":"SEALED-BY-MINI"}],`+
+		paying("a", 40)+`}`+result("a-39"))
+	if sealed[true] != 1 || sealed[false] != 0 {
+		t.Errorf("requests with what mini signed: %d to mini, %d to others", sealed[true], sealed[false])
+	}
 }
 
 // learning goes in circles at the first question, and is good from then on.

@@ -248,6 +248,16 @@ func TestRun(t *testing.T) {
 		name: "an error is no reason for the one more try", layers: pinned(digits, "flash"),
 		script: []reply{{err: upstreamError(401, 0)}, good}, seen: []string{"answer flash", "escalate pro"}, got: "4021", from: "pro",
 		verdicts: []call.VerdictResult{call.Accepted},
+	}, {
+		name: "another's rejected answer is no reason for the one more try", layers: pinned(digits, "flash", "mini"),
+		script: []reply{{err: upstreamError(503, 0)}, {err: upstreamError(503, 0)}, bad, good}, got: "4021", from: "pro",
+		seen:     []string{"answer flash", "retry flash", "fallback mini", "escalate pro"},
+		verdicts: []call.VerdictResult{call.Rejected, call.Accepted},
+	}, {
+		name: "attempts are left for the top when a pinned model is down", layers: pinned(digits, "flash", "mini", "nano"), attempts: 5,
+		script: []reply{{err: upstreamError(503, 0)}, {err: upstreamError(503, 0)}, {err: upstreamError(503, 0)}, bad, good}, got: "4021", from: "pro",
+		seen:     []string{"answer flash", "retry flash", "fallback mini", "fallback nano", "escalate pro"},
+		verdicts: []call.VerdictResult{call.Rejected, call.Accepted},
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

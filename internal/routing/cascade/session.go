@@ -47,5 +47,8 @@ func (r *run) unseated() string {
 	return "its model's answers failed " + r.rejected.Why
 }
 
-// past reports whether a layer's turn does not come: another try of a pinned model is for an answer that was rejected.
-func (r *run) past(l *Layer) bool { return l.Again && (r.lastErr != nil || r.rejected.Why == "") }
+// past reports whether a layer's turn does not come: another try of a pinned model is for an answer of its own that was
+// rejected.
+func (r *run) past(l *Layer) bool {
+	return l.Again && (r.lastErr != nil || r.best == nil || r.best.order.Target.Deployment != l.Targets[0].Deployment)
+}

@@ -7,16 +7,28 @@ import (
 )
 
 // Attempted takes in what became of an attempt: whose cache is warm, which tool calls were made, whether the answer was
-// good enough. Its receiver may be nil: then no session is kept.
+// good enough. What is no answer to the caller (a summary for a brief, a probe, a shadow) leaves the session as it is. Its
+// receiver may be nil: then no session is kept.
 func (t *Turn) Attempted(a call.Attempt, tools []string) {
 	if t == nil {
 		return
 	}
-	w, number := WriterOf(a.Order.Target), a.Order.Target.Layer
+	w, made := WriterOf(a.Order.Target), marksOf(tools)
+	switch a.Order.Purpose {
+	case call.Answer, call.Retry, call.Fallback, call.Escalate:
+		t.answered(w, a, made)
+	case call.Delivery:
+		t.delivered(w)
+	case call.Compress, call.Probe, call.Shadow, call.Observed:
+	}
+}
+
+// answered takes in an attempt at the caller's question.
+func (t *Turn) answered(w Writer, a call.Attempt, made []uint64) {
 	if t.Pinned && !t.bent && w != t.Home {
 		t.bend("")
 	}
-	now := t.store.Now()
+	now, number := t.store.Now(), a.Order.Target.Layer
 	t.store.mu.Lock()
 	defer t.store.mu.Unlock()
 	st := t.store.get(t.look.ID, t.rules.Memory, now)
@@ -25,18 +37,34 @@ func (t *Turn) Attempted(a call.Attempt, tools []string) {
 	}
 	switch a.Verdict.Result {
 	case call.Rejected:
-		t.rejected = true
+		t.rejected, t.withheld = true, made
 		t.refused(st, number, a.Verdict)
 	case call.Accepted:
-		if st.home != w {
-			st.home, st.since = w, t.look.Turns
-		}
-		st.since = min(st.since, t.look.Turns) // a conversation that was made shorter
-		st.sign(w, tools)
-		if a.Order.Purpose != call.Delivery { // an answer that was good enough
-			t.accepted(st, number)
-		}
+		t.wrote(st, w, made)
+		t.accepted(st, number)
 	}
+}
+
+// delivered takes in that the latest rejected answer went to the caller after all. The conversation goes on from what its
+// writer said; where the session stands it does not change.
+func (t *Turn) delivered(w Writer) {
+	now := t.store.Now()
+	t.store.mu.Lock()
+	defer t.store.mu.Unlock()
+	t.wrote(t.store.get(t.look.ID, t.rules.Memory, now), w, t.withheld)
+}
+
+// wrote remembers who wrote the answer that the caller gets. What was the writer's own in this conversation still is.
+func (t *Turn) wrote(st *state, w Writer, made []uint64) {
+	since := t.look.Turns
+	if w == t.Home {
+		since = min(t.Since, since) // less: a conversation that was made shorter
+	}
+	st.home, st.since = w, since
+	if l := st.author(t.answers); l != nil {
+		l.closed = true
+	}
+	st.keep(loop{by: w, since: since, calls: made})
 }
 
 // refused takes in a rejected answer. In a loop it waits for the next user turn; at a user turn the cascade climbs by

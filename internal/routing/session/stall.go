@@ -22,12 +22,24 @@ type step struct {
 	result  []byte
 	failed  bool
 	settled bool // it has a result
+
+	call, outcome int    // places of the first steps that made the same call, that brought the same
+	form          []byte // of the arguments, whatever the order of their keys; nil = not asked for yet, or none
+	formed        bool   // it was
 }
+
+// Bounds of the bytes that one look reads: more count as news, so a loop that is too large to be looked through is none.
+const (
+	mostCompared  = 4 << 20
+	mostCanonical = 256 << 10 // of arguments, for the order of their keys
+	longestForm   = 16 << 10  // of the arguments of one call
+)
 
 // circle reads the latest calls of an open loop, newest first.
 type circle struct {
-	body  []byte
-	steps []step
+	body                []byte
+	steps               []step
+	compared, canonical int // bytes so far
 }
 
 // StallOf looks at the calls of messages after from, the last 2 * after of them. The latest call is a stall when it came
@@ -48,6 +60,7 @@ func StallOf(body []byte, t *llm.Talk, from, after int) Stall {
 	if len(c.steps) < after {
 		return Stall{}
 	}
+	c.number()
 	var what string
 	switch name := c.name(c.steps[0]); {
 	case c.inRow(0) >= after || c.repeats(0) >= after:
@@ -69,7 +82,7 @@ func (c *circle) step(call llm.ToolSpans, t *llm.Talk) step {
 	id := c.at(call.ID)
 	for i := range t.Results.Len() {
 		r := t.Results.Back(i)
-		if r.Turn > call.Turn && bytes.Equal(c.at(r.ID), id) {
+		if r.Turn > call.Turn && c.equal(c.at(r.ID), id) {
 			s.result, s.settled = c.at(r.Content), true
 			s.failed = r.Failed || soundsFailed(s.result)
 			break
@@ -80,13 +93,32 @@ func (c *circle) step(call llm.ToolSpans, t *llm.Talk) step {
 
 func (c *circle) at(s llm.Span) []byte { return c.body[s.Start:s.End] }
 
+// equal compares bytes as long as the bound allows.
+func (c *circle) equal(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	c.compared += len(a)
+	return c.compared <= mostCompared && bytes.Equal(a, b)
+}
+
+// number finds which steps are the same.
+func (c *circle) number() {
+	for i := range c.steps {
+		s := &c.steps[i]
+		for s.call < i && (c.steps[s.call].call != s.call || !c.sameCall(&c.steps[s.call], s)) {
+			s.call++
+		}
+		for s.outcome < i && (c.steps[s.outcome].outcome != s.outcome || !c.sameOutcome(&c.steps[s.outcome], s)) {
+			s.outcome++
+		}
+	}
+}
+
 // inRow counts the steps from i on that make the same call as step i, until another call comes.
 func (c *circle) inRow(i int) int {
 	n := 0
-	for _, s := range c.steps[i:] {
-		if !c.sameCall(c.steps[i], s) {
-			break
-		}
+	for n < len(c.steps)-i && c.steps[i+n].call == c.steps[i].call {
 		n++
 	}
 	return n
@@ -96,7 +128,7 @@ func (c *circle) inRow(i int) int {
 func (c *circle) repeats(i int) int {
 	n := 0
 	for _, s := range c.steps {
-		if c.steps[i].settled == s.settled && bytes.Equal(c.steps[i].result, s.result) && c.sameCall(c.steps[i], s) {
+		if s.call == c.steps[i].call && s.outcome == c.steps[i].outcome {
 			n++
 		}
 	}
@@ -107,45 +139,59 @@ func (c *circle) repeats(i int) int {
 func (c *circle) failures(i int) int {
 	n := 0
 	for _, s := range c.steps {
-		if c.steps[i].failed && s.failed && bytes.Equal(c.steps[i].result, s.result) {
+		if c.steps[i].failed && s.failed && s.outcome == c.steps[i].outcome {
 			n++
 		}
 	}
 	return n
 }
 
-// mostCanonical bounds the arguments that are compared beyond their bytes.
-const mostCanonical = 16 << 10
-
-// sameCall compares name and arguments, whatever the order of the keys and the white space.
-func (c *circle) sameCall(a, b step) bool {
-	if !bytes.Equal(c.at(a.Name), c.at(b.Name)) {
-		return false
-	}
-	x, y := c.at(a.Args), c.at(b.Args)
-	if a.Quoted == b.Quoted && bytes.Equal(x, y) {
-		return true
-	}
-	if len(x) > mostCanonical || len(y) > mostCanonical {
-		return false
-	}
-	x, okX := canonical(x, a.Quoted)
-	y, okY := canonical(y, b.Quoted)
-	return okX && okY && bytes.Equal(x, y)
+func (c *circle) sameOutcome(a, b *step) bool {
+	return a.settled == b.settled && c.equal(a.result, b.result)
 }
 
-func canonical(args []byte, quoted bool) ([]byte, bool) {
+// sameCall compares name and arguments, whatever the order of the keys and the white space.
+func (c *circle) sameCall(a, b *step) bool {
+	if !c.equal(c.at(a.Name), c.at(b.Name)) {
+		return false
+	}
+	if a.Quoted == b.Quoted && c.equal(c.at(a.Args), c.at(b.Args)) {
+		return true
+	}
+	x, y := c.formOf(a), c.formOf(b)
+	return x != nil && y != nil && c.equal(x, y)
+}
+
+// formOf is the canonical form of a step's arguments; nil where they are no JSON, or more than may be read.
+func (c *circle) formOf(s *step) []byte {
+	if s.formed {
+		return s.form
+	}
+	s.formed = true
+	args := c.at(s.Args)
+	if len(args) > longestForm || c.canonical+len(args) > mostCanonical {
+		return nil
+	}
+	c.canonical += len(args)
+	s.form = canonical(args, s.Quoted)
+	return s.form
+}
+
+func canonical(args []byte, quoted bool) []byte {
 	var v jsontext.Value
 	if quoted {
 		text, err := jsontext.AppendUnquote(nil, append(append([]byte{'"'}, args...), '"'))
 		if err != nil {
-			return nil, false
+			return nil
 		}
 		v = text
 	} else {
 		v = bytes.Clone(args)
 	}
-	return v, v.Canonicalize() == nil
+	if v.Canonicalize() != nil {
+		return nil
+	}
+	return v
 }
 
 // longestName bounds the tool's name in a note.

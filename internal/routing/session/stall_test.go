@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/weirhq/weir/internal/llm"
@@ -86,5 +87,35 @@ func TestStallOf(t *testing.T) {
 	talk.Open = false
 	if s := StallOf(body, &talk, 0, 3); s != (Stall{}) {
 		t.Errorf("a loop that is closed stalls: %+v", s)
+	}
+}
+
+// turned are arguments of so many keys, which begin at another one each time.
+func turned(keys, from int) string {
+	parts := make([]string, keys)
+	for i := range parts {
+		k := (i + from) % keys
+		parts[i] = fmt.Sprintf(`"key%04d":%d`, k, k%10)
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// TestALookForCirclesIsBounded holds that large arguments are seen through, and that what is too large is no stall.
+func TestALookForCirclesIsBounded(t *testing.T) {
+	var calls []made
+	for i := range 32 {
+		calls = append(calls, made{"run", turned(1100, i), "same", false})
+	}
+	body, talk := laid(calls, false)
+	want := Stall{What: "the call of run came 19 times in the last 32 calls"}
+	if got := StallOf(body, &talk, 0, 16); got != want {
+		t.Errorf("%+v, want %+v: as many as %d bytes hold", got, want, mostCanonical)
+	}
+	for size, stall := range map[int]bool{mostCompared / 4: true, mostCompared: false} {
+		same := made{"ls", "{}", strings.Repeat("x", size), false}
+		body, talk := laid([]made{same, {"edit", "1", "a", false}, same, {"edit", "2", "b", false}, same}, false)
+		if got := StallOf(body, &talk, 0, 3); (got.What != "") != stall {
+			t.Errorf("results of %d bytes: %+v", size, got)
+		}
 	}
 }

@@ -8,11 +8,10 @@ import (
 	"github.com/weirhq/weir/internal/call"
 )
 
-// Bounds of what one session keeps: about 1 KiB, and the ids of its latest tool calls, which are at most 1.5 KiB.
+// Bounds of what one session keeps beside its tool loops: about 1 KiB.
 const (
-	keptMarks = 12  // of tool calls
-	keptWarm  = 4   // providers
-	longest   = 200 // bytes of a reason
+	keptWarm = 4   // providers
+	longest  = 200 // bytes of a reason
 )
 
 // Store holds the sessions. Its fields are set before the first call. Safe for concurrent use.
@@ -60,21 +59,14 @@ type state struct {
 	home  Writer // wrote the latest answer
 	since int    // messages before its first
 	warm  [keptWarm]warmth
-	marks [keptMarks]mark
-	next  int // place in marks
+	loops []loop // the oldest first
+	calls int    // of all loops
 }
 
 // warmth is a provider that holds the conversation's beginning in its cache.
 type warmth struct {
 	by          Writer
 	used, until time.Time
-}
-
-// mark remembers who made a tool call.
-type mark struct {
-	id    string
-	by    Writer
-	since int
 }
 
 // get finds or makes the state of a session. The lock is held.
@@ -150,27 +142,4 @@ func (st *state) heat(w Writer, a call.Attempt, now time.Time) {
 		life = longLife
 	}
 	st.warm[at] = warmth{by: w, used: now, until: now.Add(life)}
-}
-
-// longestID bounds a tool call's id that is remembered.
-const longestID = 128
-
-// sign remembers who made tool calls.
-func (st *state) sign(w Writer, tools []string) {
-	for _, id := range tools[max(len(tools)-keptMarks, 0):] {
-		if id != "" && len(id) <= longestID {
-			st.marks[st.next%keptMarks] = mark{id: id, by: w, since: st.since}
-			st.next++
-		}
-	}
-}
-
-// author is who made the tool call of an id.
-func (st *state) author(id string) (mark, bool) {
-	for _, m := range st.marks {
-		if id != "" && m.id == id {
-			return m, true
-		}
-	}
-	return mark{}, false
 }

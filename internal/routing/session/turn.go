@@ -18,7 +18,7 @@ type Look struct {
 	Answer string // id of the tool call that its latest result answers
 	Signed bool   // something signed stands in the part that the model must get back
 	Native llm.Dialect
-	// Stall looks for circles in what was said after a message.
+	// Stall looks for circles in what was said after a message. No lock is held meanwhile.
 	Stall func(after int) Stall
 }
 
@@ -27,7 +27,7 @@ func LookAt(f call.Facts, env *llm.Envelope, body []byte, rules Rules) Look {
 	t := &env.Talk
 	l := Look{Open: t.Open || t.Pinning(), Spoken: t.Spoken > 0, Turns: env.Turns, Signed: t.Pinning(), Native: env.Dialect}
 	l.ID, l.Named = Of(f, env, body)
-	if t.Open && t.Results.Len() > 0 {
+	if (t.Open || !l.Open) && t.Results.Len() > 0 {
 		at := t.Results.Back(0).ID
 		l.Answer = string(body[at.Start:at.End])
 	}
@@ -77,18 +77,27 @@ type Turn struct {
 	rules  Rules
 	layers []Layer
 
-	level    int  // number of the layer at which the open loop stands
-	repeated bool // the same user turn came before
-	rejected bool // an answer was
+	answers  uint64   // mark of the tool call that its latest result answers
+	level    int      // number of the layer at which the open loop stands
+	repeated bool     // the same user turn came before
+	rejected bool     // an answer was
+	withheld []uint64 // tool calls of the latest rejected answer
 	bent     bool
 	counted  bool // its user turn is
 }
 
 // Begin decides about a call. layers are those that it may use, in order; at least one.
 func (s *Store) Begin(l Look, rules Rules, layers []Layer) *Turn {
-	t := &Turn{store: s, look: l, rules: rules, layers: layers}
+	t := &Turn{store: s, look: l, rules: rules, layers: layers, answers: markOf(l.Answer)}
 	t.Steps = make([]Step, 0, len(layers)+1)
 	now := s.Now()
+	var stall Stall
+	if l.Open {
+		t.recall(now)
+		if _, _, found := find(layers, t.Home, 0); found {
+			stall = l.Stall(t.Since - 1)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.get(l.ID, rules.Memory, now)
@@ -98,7 +107,7 @@ func (s *Store) Begin(l Look, rules Rules, layers []Layer) *Turn {
 		st.layer, st.need, st.why, st.probing, st.good, st.turns = 0, 0, "", false, 0, 0
 	}
 	if l.Open {
-		t.inLoop(st, layers, now)
+		t.inLoop(st, layers, stall, now)
 	} else {
 		t.atUserTurn(st, layers, now)
 	}
@@ -190,15 +199,25 @@ func (st *state) ordered(targets []call.Target, now time.Time) []int {
 	return order
 }
 
-// inLoop keeps a call at the model that wrote the open tool loop, unless the loop cannot end there.
-func (t *Turn) inLoop(st *state, layers []Layer, now time.Time) {
-	t.Home, t.Since = st.home, st.since
-	if m, ok := st.author(t.look.Answer); ok {
-		t.Home, t.Since = m.by, m.since
+// recall finds who wrote the open tool loop, by the tool call that its latest result answers. A call that is not known
+// may be of any conversation that shares the session's name, so the writer of the latest answer is not taken for its own.
+// What is signed then goes to the first model that may have signed it.
+func (t *Turn) recall(now time.Time) {
+	t.store.mu.Lock()
+	defer t.store.mu.Unlock()
+	st := t.store.get(t.look.ID, t.rules.Memory, now)
+	if l := st.author(t.answers); l != nil {
+		t.Home, t.Since = l.by, l.since
+	} else if t.answers == 0 || !t.look.Named {
+		t.Home, t.Since = st.home, st.since
 	}
 	if t.Home == (Writer{}) && t.look.Signed {
-		t.Home = native(layers, t.look.Native)
+		t.Home = native(t.layers, t.look.Native)
 	}
+}
+
+// inLoop keeps a call at the model that wrote the open tool loop, unless the loop cannot end there.
+func (t *Turn) inLoop(st *state, layers []Layer, stall Stall, now time.Time) {
 	at, pin, found := find(layers, t.Home, st.layer)
 	if !found {
 		if t.Home != (Writer{}) {
@@ -212,7 +231,6 @@ func (t *Turn) inLoop(st *state, layers []Layer, now time.Time) {
 	t.level = layers[at].Number
 	t.Pinned, t.Note.Pinned = true, layers[at].Targets[pin].Deployment
 	t.note(Pinned)
-	stall := t.look.Stall(t.Since - 1)
 	if stall.What == "" {
 		t.climb(st, layers, at, pin, now)
 		return
