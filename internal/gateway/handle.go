@@ -44,7 +44,7 @@ func (g *Gateway) Handle(ctx context.Context, in Inbound, out Out) error {
 	defer cancel()
 	raw := call.NewRaw(in.Body, env, front.Decode)
 	raw.Forward, raw.Scan = in.Forward, front.Scan
-	s := g.sink(d, in, out, env, facts, cancel)
+	s := g.sink(d, in, out, &raw.Envelope, facts, cancel)
 	defer s.close()
 	if p.Holds() {
 		s.pulse.start()

@@ -65,7 +65,7 @@ func TestAPulseNobodyReadsEndsTheCall(t *testing.T) {
 func TestNoKeepAliveComesBetweenAnErrorAndItsStatus(t *testing.T) {
 	t.Parallel()
 	out := &script{start: time.Now()}
-	s := &sink{out: out, front: openai.Front{}, env: llm.Envelope{Stream: true}, d: &dispatch{}}
+	s := &sink{out: out, front: openai.Front{}, env: &llm.Envelope{Stream: true}, d: &dispatch{}}
 	s.pulse = pulse{out: out, every: time.Hour, alive: []byte("alive"), gone: func() {}}
 	s.pulse.start()
 	err := s.end(&llm.Error{Code: llm.CodeUpstream, Message: "down"})

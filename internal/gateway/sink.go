@@ -15,7 +15,7 @@ import (
 type sink struct {
 	out   Out
 	front Front
-	env   llm.Envelope
+	env   *llm.Envelope
 	d     *dispatch
 	facts call.Facts
 	pulse pulse
@@ -35,7 +35,7 @@ type sink struct {
 var _ cascade.Sink = (*sink)(nil)
 
 // sink makes the sink of a call. gone ends the call when its client has left. Close it.
-func (g *Gateway) sink(d *dispatch, in Inbound, out Out, env llm.Envelope, f call.Facts, gone func()) *sink {
+func (g *Gateway) sink(d *dispatch, in Inbound, out Out, env *llm.Envelope, f call.Facts, gone func()) *sink {
 	s := &sink{out: out, front: g.Fronts[in.Dialect], env: env, d: d, facts: f}
 	s.pulse = pulse{out: out, gone: gone, early: Head{Stream: true, Early: true, Class: f.Class.Name()}}
 	if w, ok := s.front.(framer); ok && env.Stream {
@@ -116,7 +116,7 @@ func (s *sink) encode(d llm.Delta) ([]byte, error) {
 		events = d.Final.Events()
 	}
 	if s.writer == nil {
-		s.writer = s.front.Stream(s.env)
+		s.writer = s.front.Stream(*s.env)
 	}
 	s.buf = s.buf[:0]
 	for _, ev := range events {
