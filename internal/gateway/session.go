@@ -15,8 +15,7 @@ func (g *Gateway) remember(r *Route, d *dispatch, f call.Facts, env *llm.Envelop
 	}
 	layers := make([]session.Layer, len(p.Layers))
 	for i, l := range p.Layers {
-		held := i+1 < len(p.Layers) || len(l.Checks) > 0
-		layers[i] = session.Layer{Number: l.Number, Held: held, Brief: l.Brief, Targets: l.Targets}
+		layers[i] = session.Layer{Number: l.Number, Held: p.Held(i), Brief: l.Brief, Targets: l.Targets}
 	}
 	d.session = g.Sessions.Begin(session.LookAt(f, env, body, r.Session), r.Session, layers)
 	p.Session = &d.session.Decision

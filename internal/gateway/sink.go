@@ -22,7 +22,7 @@ type sink struct {
 
 	order     call.Order
 	writer    wire.StreamWriter // when frames are translated
-	ended     bool              // the writer was told of the stream's end
+	ended     bool              // the end of the stream has passed
 	terminal  bool
 	lead      []byte // frames before the first that says something: comments, pings
 	kept      []byte
@@ -67,7 +67,7 @@ func (s *sink) Frame(d llm.Delta) error {
 	if err != nil {
 		return err
 	}
-	if !s.terminal && (d.Terminal || d.Calls || callsTool(d.Events)) {
+	if !s.terminal && (d.Terminal || d.Calls) {
 		s.terminal = true
 		s.pulse.start()
 	}
@@ -113,14 +113,13 @@ func (s *sink) encode(d llm.Delta) ([]byte, error) {
 		if !d.Terminal { // the whole of an answer whose frames were already written
 			return nil, nil
 		}
-		events = d.Final.Events()
+		events, s.ended = d.Final.Events(), true
 	}
 	if s.writer == nil {
 		s.writer = s.front.Stream(*s.env)
 	}
 	s.buf = s.buf[:0]
 	for _, ev := range events {
-		s.ended = s.ended || ev.Kind == llm.EvEnd
 		s.buf = s.writer.Write(s.buf, ev)
 	}
 	return s.buf, nil
@@ -133,11 +132,6 @@ const mostLead = 16 << 10 // bytes
 func (s *sink) silent(d llm.Delta) bool {
 	return s.env.Stream && d.Bytes == 0 && d.Final == nil &&
 		!slices.ContainsFunc(d.Events, func(ev llm.Event) bool { return ev.Kind != llm.EvPing })
-}
-
-// callsTool reports whether a frame begins a tool call.
-func callsTool(events []llm.Event) bool {
-	return slices.ContainsFunc(events, func(ev llm.Event) bool { return ev.Kind == llm.EvToolStart })
 }
 
 func (s *sink) write(b []byte, more bool) error {

@@ -90,7 +90,7 @@ func briefNoteOf(f call.Fidelity, s compress.Story) *briefNote {
 
 // payload is what a layer gets: the caller's bytes, with the failure text of the layer below spliced in, or a brief.
 func (r *run) payload(ctx context.Context, l *Layer) (call.Payload, *briefNote, error) {
-	if isHeld(l, l == &r.plan.Layers[len(r.plan.Layers)-1]) || l.Brief {
+	if r.plan.held(l) || l.Brief {
 		if _, err := r.raw.Request(); err != nil {
 			return nil, nil, err
 		}

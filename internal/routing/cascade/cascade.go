@@ -125,9 +125,9 @@ type run struct {
 
 // layer tries the targets of one layer. done = the caller has its answer; neither = go on to the next layer.
 func (r *run) layer(ctx context.Context, i int) (done bool, err error) {
-	l, last := &r.plan.Layers[i], i == len(r.plan.Layers)-1
+	l := &r.plan.Layers[i]
 	r.clock = nil
-	if r.plan.Hold.GiveUp > 0 && isHeld(l, last) {
+	if r.plan.Hold.GiveUp > 0 && r.plan.held(l) {
 		var end context.CancelFunc
 		ctx, end = r.bound(ctx)
 		defer end()
@@ -193,10 +193,10 @@ func (r *run) order(l *Layer, t call.Target, why call.Purpose, p call.Payload) c
 	if out == 0 {
 		out = unknownMaxOut
 	}
-	last := l == &r.plan.Layers[len(r.plan.Layers)-1]
+	held := r.plan.held(l)
 	return call.Order{
 		Purpose: why, Target: t, Payload: p, MaxOut: out, Stream: r.plan.Stream, N: max(r.plan.N, 1),
-		Held: isHeld(l, last), Judge: isHeld(l, last) || t.Dialect != r.facts.Dialect,
+		Held: held, Judge: held || t.Dialect != r.facts.Dialect,
 	}
 }
 

@@ -25,11 +25,14 @@ type Hold struct {
 // maxHeldBytes bounds what one held answer may keep in memory.
 const maxHeldBytes = 32 << 20
 
-// isHeld reports whether a layer's answer waits for a verdict.
-func isHeld(l *Layer, last bool) bool { return !last || len(l.Checks) > 0 }
+// Held reports whether the answer of the i-th layer waits for a verdict.
+func (p *Plan) Held(i int) bool { return p.held(&p.Layers[i]) }
+
+// held is Held of one of the plan's own layers.
+func (p *Plan) held(l *Layer) bool { return l != &p.Layers[len(p.Layers)-1] || len(l.Checks) > 0 }
 
 // Holds reports whether a caller of this plan may wait for a verdict.
-func (p Plan) Holds() bool { return len(p.Layers) > 0 && isHeld(&p.Layers[0], len(p.Layers) == 1) }
+func (p *Plan) Holds() bool { return len(p.Layers) > 0 && p.Held(0) }
 
 // held is an answer that waits for its verdict, or was refused by it.
 type held struct {

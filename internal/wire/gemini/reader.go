@@ -117,6 +117,7 @@ func (r *reader) part(d *llm.Delta, ch *choice, p *part, index int) {
 	case llm.Reasoning:
 		ev.Kind = llm.EvThink
 	case llm.ToolUse:
+		d.Calls = true
 		ev.Kind, ev.Tool, ev.ID, ev.Name = llm.EvToolStart, ch.tools, out.Tool.ID, out.Tool.Name
 		d.Events = append(d.Events, ev)
 		ev = llm.Event{Kind: llm.EvToolArgs, Choice: index, Tool: ch.tools, Text: string(out.Tool.Args)}
